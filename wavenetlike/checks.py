@@ -1,0 +1,85 @@
+"""Refusals at the door: one sentence that says what was passed, what is allowed and what to try."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+
+def check_int(name: str, value: object, least: int, hint: str) -> None:
+    """Refuse ``value`` unless it is an integer of at least ``least``.
+
+    Raises:
+        TypeError: not an integer (True and False are not integers here).
+        ValueError: smaller than ``least``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}={value!r} is a {type(value).__name__}; it must be an integer of at least {least}: {hint}.")
+    if value < least:
+        raise ValueError(f"{name}={value} is too small; it must be at least {least}: {hint}.")
+
+
+def check_waveform(waveform: Tensor) -> None:
+    """Refuse anything but a float waveform in [-1, 1] of shape (batch, time).
+
+    Raises:
+        TypeError: not a tensor, or a tensor of integers.
+        ValueError: empty, of another shape, not finite, or outside [-1, 1].
+    """
+    if not isinstance(waveform, Tensor):
+        raise TypeError(f"The waveform is a {type(waveform).__name__}; pass a float tensor of shape (batch, time), for example torch.as_tensor(x)[None].")
+    if not waveform.is_floating_point():
+        raise TypeError(f"The waveform is of type {waveform.dtype}; pass floats in [-1, 1], for 16-bit integers waveform / 32768.")
+    if waveform.dim() != 2:
+        raise ValueError(f"The waveform has shape {tuple(waveform.shape)}; it must be (batch, time): add a batch with waveform[None], or average the channels.")
+    if waveform.numel() == 0:
+        raise ValueError(f"The waveform of shape {tuple(waveform.shape)} is empty; it must hold at least one sample: check how it was read or cut.")
+    if not torch.isfinite(waveform).all():
+        raise ValueError("The waveform holds NaN or infinite samples; all must be finite: try torch.nan_to_num(waveform).")
+    peak = waveform.abs().max().item()
+    if peak > 1:
+        raise ValueError(f"The waveform reaches {peak:.4g} in absolute value; it must stay within [-1, 1]: try waveform / waveform.abs().max().")
+
+
+def check_codes(codes: Tensor, levels: int) -> None:
+    """Refuse anything but int64 codes in [0, levels) of shape (batch, time).
+
+    Raises:
+        TypeError: not an int64 tensor.
+        ValueError: empty, of another shape, or outside the range.
+    """
+    if not isinstance(codes, Tensor) or codes.dtype != torch.int64:
+        kind = codes.dtype if isinstance(codes, Tensor) else type(codes).__name__
+        raise TypeError(f"The codes are of type {kind}; they must be an int64 tensor: encode a waveform with MuLaw({levels}).encode(waveform).")
+    if codes.dim() != 2 or codes.numel() == 0:
+        raise ValueError(f"The codes have shape {tuple(codes.shape)}; it must be (batch, time) with at least one code: add a batch with codes[None].")
+    least, most = int(codes.min()), int(codes.max())
+    if least < 0 or most >= levels:
+        raise ValueError(f"The codes run from {least} to {most}; with {levels} levels they must lie in 0 … {levels - 1}: encode with MuLaw({levels}).")
+
+
+def check_longer(what: str, n_samples: int, delta: int) -> None:
+    """Refuse fewer than Δ + 1 samples: Δ to look at, and one to predict.
+
+    Raises:
+        ValueError: ``n_samples`` ≤ ``delta``.
+    """
+    if n_samples <= delta:
+        raise ValueError(
+            f"{what} has {n_samples} samples; with a receptive field of {delta} it needs at least {delta + 1}, "
+            "Δ to look at and one to predict: use longer clips or fewer layers."
+        )
+
+
+def check_exists(path: str | Path) -> Path:
+    """Return ``path`` as a Path, or refuse one that does not exist.
+
+    Raises:
+        FileNotFoundError: nothing there.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is nothing at {str(path)!r}; pass an existing file or folder: {str(path.absolute())!r} was looked for.")
+    return path

@@ -1,0 +1,66 @@
+"""Speech Commands (Warden, 2018): the first few clips of its archive, streamed once and kept."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import urllib.request
+from pathlib import Path
+
+import platformdirs
+
+from wavenetlike.checks import check_int
+from wavenetlike.data.clips import Clips
+
+URL = "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
+TIMEOUT = 10
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: the environment variable WAVENETLIKE_CACHE, else the platform's cache folder."""
+    return Path(os.environ.get("WAVENETLIKE_CACHE") or platformdirs.user_cache_dir("wavenetlike"))
+
+
+def speech_commands(cutoff: int, url: str = URL) -> Clips:
+    """``cutoff`` clips of Speech Commands v0.02, real voices, 16 kHz, CC BY 4.0; from the cache, else from the network.
+
+    The archive (2.3 GB) is read as a stream that is closed after enough clips, some 20 kB each.
+
+    Args:
+        cutoff: how many clips, at least 1.
+        url: of a .tar.gz in the layout of the official archive.
+
+    Raises:
+        OSError: too few clips are cached, and the network cannot be reached or what comes is no such archive.
+    """
+    check_int("cutoff", cutoff, 1, "5 clips are enough for a first model")
+    folder = cache_folder() / "SpeechCommands" / Path(url).name.removesuffix(".tar.gz")
+    if len(list(folder.glob("[!_]*/*_nohash_*.wav"))) < cutoff:
+        _stream(url, folder, cutoff)
+    return Clips(folder, cutoff)
+
+
+def _stream(url: str, folder: Path, cutoff: int) -> None:
+    kept = 0
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response, tarfile.open(fileobj=response, mode="r|gz") as archive:
+            for member in archive:
+                word, name = Path(member.name).parts[-2:] if len(Path(member.name).parts) > 1 else ("_", "")
+                content = archive.extractfile(member) if member.isfile() else None
+                if content is None or word.startswith("_") or "_nohash_" not in name or not name.endswith(".wav"):
+                    continue
+                _write(folder / word / name, content.read())
+                kept += 1
+                if kept == cutoff:
+                    return
+    except (tarfile.TarError, EOFError) as error:
+        raise OSError(f"{url} sent no Speech Commands archive ({error}); check the address, or use bundled_clips().") from error
+    raise OSError(f"{url} holds only {kept} clips, {cutoff} were asked for; ask for fewer, or use bundled_clips().")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all, so that an interrupt leaves a valid cache."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(content)
+    partial.replace(path)

@@ -1,0 +1,86 @@
+"""What is predicted: each head owns its loss and its sampling, so that the two cannot disagree.
+
+A head reads a network's outputs (batch, channels, time), where time t describes the distribution of x_{t+1}.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class MSEHead(nn.Module):
+    """The prediction is the mean, the loss the mean squared error; least squares by another name.
+
+    Taught in notebooks/01_ar2_weight_recovery.ipynb.
+    """
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Outputs (batch, 1, time) and targets (batch, time) → mean squared error, in the data's squared units."""
+        return F.mse_loss(outputs[:, 0], targets)
+
+    def sample(self, outputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Outputs (batch, 1) → the prediction itself (batch,): this head knows no spread to draw from."""
+        return outputs[:, 0]
+
+
+class GaussianHead(nn.Module):
+    """p(x_{t+1} | past) = N(mean, σ²) with one learned σ: a discriminative Gaussian model.
+
+    Minimizing its negative log-likelihood gives the least-squares mean, and for σ the root of the mean squared
+    residual. Taught in notebooks/01_ar2_weight_recovery.ipynb.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_sigma = nn.Parameter(torch.zeros(()))
+
+    @property
+    def sigma(self) -> float:
+        """The learned standard deviation, in the data's units."""
+        return math.exp(self.log_sigma.item())
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Outputs (batch, 1, time) and targets (batch, time) → mean negative log-likelihood, in nats per sample."""
+        z = (targets - outputs[:, 0]) * torch.exp(-self.log_sigma)
+        return (z.square() / 2).mean() + self.log_sigma + math.log(2 * math.pi) / 2
+
+    def sample(self, outputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Outputs (batch, 1) → a draw of x_{t+1} (batch,)."""
+        mean = outputs[:, 0]
+        return mean + self.log_sigma.exp() * torch.randn(mean.shape, generator=generator, dtype=mean.dtype)
+
+
+class SoftmaxHead(nn.Module):
+    """A probability for each µ-law code (WaveNet, section 2.2). Taught in notebooks/03_toy_wavenet.ipynb."""
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Logits (batch, levels, time) and codes (batch, time) → mean negative log-likelihood, in bits per sample."""
+        return F.cross_entropy(outputs, targets) / math.log(2)
+
+    def sample(
+        self,
+        outputs: Tensor,
+        temperature: float = 1.0,
+        greedy: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Logits (batch, levels) → codes (batch,), drawn from softmax(logits / temperature), or the likeliest."""
+        if greedy:
+            return outputs.argmax(dim=1)
+        return torch.multinomial((outputs / temperature).softmax(dim=1), 1, generator=generator)[:, 0]
+
+
+class Losses(enum.Enum):
+    """The heads that `train_stack_ar` can put behind a stack: `MSEHead`, `GaussianHead`."""
+
+    mse = "mse"
+    gaussian = "gaussian"
+
+    def head(self) -> MSEHead | GaussianHead:
+        """A new head of this kind."""
+        return MSEHead() if self is Losses.mse else GaussianHead()

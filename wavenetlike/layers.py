@@ -1,0 +1,221 @@
+"""The building blocks: dilated causal convolutions, gated units, residual layers, the skip head.
+
+Activations are float tensors of shape (batch, channels, time). Every module here knows its own `receptive_field`
+Δ, the number of samples, the newest included, that one output depends on. Each is called in one of two ways::
+
+    padded=True    x:    x0 x1 x2 x3 x4      zeros are put before the first sample, and the output is as long as
+                   y:    y0 y1 y2 y3 y4      the input; y_t depends on x_{t-Δ+1} … x_t
+    padded=False   x:    x0 x1 x2 x3 x4      nothing is invented: outputs only where all of Δ is known (here Δ = 3),
+                   y:          y2 y3 y4      Δ - 1 fewer than inputs
+
+The output at t never depends on anything after t, and is read as a prediction of x_{t+1}.
+Taught in notebooks/01_ar2_weight_recovery.ipynb (one convolution) and 02_receptive_field_and_gamma.ipynb (stacks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wavenetlike.checks import check_int
+
+
+def pad_past(x: Tensor, n: int) -> Tensor:
+    """(…, time) → (…, n + time): ``n`` zeros before the first sample."""
+    return F.pad(x, (n, 0))
+
+
+def compose(receptive_fields: Iterable[int]) -> int:
+    """Δ of layers applied one after the other: each adds what it sees beyond its newest input, 1 + Σ (Δ_i - 1)."""
+    return 1 + sum(delta - 1 for delta in receptive_fields)
+
+
+def reach(kernel_length: int, dilation: int) -> int:
+    """Δ of one convolution: taps at lags 0, d, 2d, … (kernel_length - 1)·d."""
+    return 1 + (kernel_length - 1) * dilation
+
+
+def dilations(n_layers: int, dilation_rate: int) -> list[int]:
+    """Dilations of one block: 1, r, r², … for ``n_layers`` layers (WaveNet, section 2.1)."""
+    return [dilation_rate**i for i in range(n_layers)]
+
+
+class CausalConv1d(nn.Module):
+    """A convolution that looks only back: (batch, in, time) → (batch, out, time).
+
+    y_t = bias + Σ_i weight[:, :, i] · x_{t-(kernel_length-1-i)·dilation}. As everywhere in torch this is a correlation:
+    ``weight[:, :, -1]`` multiplies the newest sample x_t and ``weight[:, :, 0]`` the oldest. Weights, their
+    initialization and their names are those of ``torch.nn.Conv1d``. Source: WaveNet (van den Oord et al., 2016),
+    section 2.1.
+
+    Args:
+        in_channels: channels of the input, at least 1.
+        out_channels: channels of the output, at least 1.
+        kernel_length: taps, at least 1.
+        dilation: samples between two taps, at least 1.
+
+    Raises:
+        TypeError, ValueError: an argument that is no integer or smaller than 1.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_length: int, dilation: int = 1):
+        check_int("in_channels", in_channels, 1, "a waveform has 1")
+        check_int("out_channels", out_channels, 1, "a waveform has 1")
+        check_int("kernel_length", kernel_length, 1, "WaveNet uses 2")
+        check_int("dilation", dilation, 1, "1 takes neighbouring samples")
+        super().__init__()
+        conv = nn.Conv1d(in_channels, out_channels, kernel_length)
+        self.weight, self.bias = conv.weight, conv.bias
+        self.kernel_length, self.dilation = kernel_length, dilation
+
+    def extra_repr(self) -> str:
+        out_channels, in_channels, kernel_length = self.weight.shape
+        return f"{in_channels}, {out_channels}, kernel_length={kernel_length}, dilation={self.dilation}"
+
+    @property
+    def depth(self) -> int:
+        return 1
+
+    @property
+    def receptive_field(self) -> int:
+        return reach(self.kernel_length, self.dilation)
+
+    def forward(self, x: Tensor, padded: bool = True) -> Tensor:
+        if padded:
+            x = pad_past(x, self.receptive_field - 1)
+        n = x.shape[-1] - (self.receptive_field - 1)
+        taps = [x[..., i * self.dilation : i * self.dilation + n] for i in range(self.kernel_length)]
+        return self.combine(taps)
+
+    def combine(self, taps: Sequence[Tensor]) -> Tensor:
+        """``kernel_length`` taps, oldest first, each (batch, in, time) → (batch, out, time).
+
+        With the taps side by side the convolution is one matrix product, faster on a CPU than ``conv1d`` for as few
+        channels as the toy's, and the same for one time step, when generating, as for many.
+        """
+        side_by_side = torch.cat(tuple(taps), dim=1).transpose(1, 2)
+        weight = self.weight.transpose(1, 2).flatten(1)
+        return F.linear(side_by_side, weight, self.bias).transpose(1, 2)
+
+
+class Block(nn.Module):
+    """A stack of causal convolutions whose dilation grows: (batch, channels, time) → (batch, channels, time).
+
+    Without nonlinearities, so that the whole stack is one long sparse kernel; with ``n_layers=1, kernel_length=2``
+    it is the AR(2) model itself, x_{t+1} = c + a·x_t + b·x_{t-1}, and `train_stack_ar` leaves (b, a) in its kernel.
+    Taught in notebooks/01_ar2_weight_recovery.ipynb and 02_receptive_field_and_gamma.ipynb.
+
+    Args:
+        n_layers: convolutions, at least 1.
+        kernel_length: taps of each, at least 1.
+        dilation_rate: dilations are 1, r, r², …; at least 1 (1: an undilated stack).
+        channels: channels throughout, at least 1.
+
+    Raises:
+        TypeError, ValueError: an argument that is no integer or smaller than 1.
+
+    >>> Block(n_layers=10, kernel_length=2, dilation_rate=2).receptive_field
+    1024
+    """
+
+    def __init__(self, n_layers: int, kernel_length: int, dilation_rate: int, channels: int = 1):
+        super().__init__()
+        check_int("n_layers", n_layers, 1, "one layer of kernel length 2 is an AR(2) model")
+        check_int("dilation_rate", dilation_rate, 1, "1 means no dilation, WaveNet uses 2")
+        self.layers = nn.ModuleList(
+            CausalConv1d(channels, channels, kernel_length, dilation) for dilation in dilations(n_layers, dilation_rate)
+        )
+
+    @property
+    def depth(self) -> int:
+        return len(self.layers)
+
+    @property
+    def receptive_field(self) -> int:
+        return compose(layer.receptive_field for layer in self.layers)  # type: ignore[misc]
+
+    def forward(self, x: Tensor, padded: bool = True) -> Tensor:
+        # Padding once, at the input, keeps every layer translation-invariant: the past is silence, not a broken layer.
+        if padded:
+            x = pad_past(x, self.receptive_field - 1)
+        for layer in self.layers:
+            x = layer(x, padded=False)
+        return x
+
+
+class GatedUnit(nn.Module):
+    """z = tanh(W_f ∗ x) ⊙ σ(W_g ∗ x), WaveNet equation 2: (batch, in, time) → (batch, gate, time).
+
+    Filter and gate are two convolutions; they are computed as one with twice the channels, filter first.
+
+    Args:
+        in_channels, gate_channels, kernel_length, dilation: as in `CausalConv1d`; ``gate_channels`` is the width of z.
+    """
+
+    def __init__(self, in_channels: int, gate_channels: int, kernel_length: int, dilation: int = 1):
+        super().__init__()
+        check_int("gate_channels", gate_channels, 1, "the toy WaveNet has 6")
+        self.conv = CausalConv1d(in_channels, 2 * gate_channels, kernel_length, dilation)
+
+    @property
+    def receptive_field(self) -> int:
+        return self.conv.receptive_field
+
+    def forward(self, x: Tensor, padded: bool = True) -> Tensor:
+        filter, gate = self.conv(x, padded).chunk(2, dim=1)
+        return torch.tanh(filter) * torch.sigmoid(gate)
+
+
+class ResidualLayer(nn.Module):
+    """One layer of a WaveNet: (batch, residual, time) → its output, the same shape, and z (batch, gate, time).
+
+    z leaves the gated unit by two ways: a 1×1 convolution brings it back to the residual channels, where the layer's
+    own input is added (WaveNet, figure 4); and as it is to the `SkipHead`, which holds the skip convolutions.
+
+    Args:
+        residual_channels, gate_channels, kernel_length, dilation: as in `GatedUnit`.
+        last: the last layer of a model has no residual way, since nobody would read it.
+    """
+
+    def __init__(self, residual_channels: int, gate_channels: int, kernel_length: int, dilation: int = 1, last: bool = False):
+        super().__init__()
+        self.gated = GatedUnit(residual_channels, gate_channels, kernel_length, dilation)
+        self.residual = None if last else CausalConv1d(gate_channels, residual_channels, 1)
+
+    @property
+    def receptive_field(self) -> int:
+        return self.gated.receptive_field
+
+    def forward(self, x: Tensor, padded: bool = True) -> tuple[Tensor, Tensor]:
+        z = self.gated(x, padded)
+        newest = x[..., x.shape[-1] - z.shape[-1] :]
+        return (newest if self.residual is None else newest + self.residual(z)), z
+
+
+class SkipHead(nn.Module):
+    """The sum of all skip ways, then ReLU, 1×1, ReLU, 1×1 (WaveNet, figure 4): a list of z → (batch, out, time).
+
+    Summing one 1×1 convolution a layer is one 1×1 convolution of all z side by side; so it is computed, at
+    the positions where every layer has an output.
+
+    Args:
+        n_layers: how many z there are.
+        gate_channels: channels of each.
+        skip_channels: width of the sum and of the hidden layer.
+        out_channels: what the head reads, `levels` for a softmax.
+    """
+
+    def __init__(self, n_layers: int, gate_channels: int, skip_channels: int, out_channels: int):
+        super().__init__()
+        check_int("skip_channels", skip_channels, 1, "the toy WaveNet has 50")
+        self.skip = CausalConv1d(n_layers * gate_channels, skip_channels, 1)
+        self.hidden = CausalConv1d(skip_channels, skip_channels, 1)
+        self.out = CausalConv1d(skip_channels, out_channels, 1)
+
+    def forward(self, gated: Sequence[Tensor]) -> Tensor:
+        n = min(z.shape[-1] for z in gated)
+        skips = self.skip(torch.cat([z[..., z.shape[-1] - n :] for z in gated], dim=1))
+        return self.out(F.relu(self.hidden(F.relu(skips))))
