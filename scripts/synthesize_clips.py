@@ -20,7 +20,8 @@ import torchaudio
 from torch import Tensor
 
 FOLDER = Path(__file__).parents[1] / "wavenetlike" / "data" / "bundled"
-WORDS = "zero one two three four five six seven eight nine yes no up down left right on off stop go".split()
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+WORDS = [*DIGITS, "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
 VOICES = {"m1": "en-us+m3", "f1": "en-us+f2", "m2": "en-gb-x-rp+m7", "f2": "en-gb-scotland+f4"}
 SAMPLE_RATE = 16000
 NOISE = 1.5e-3

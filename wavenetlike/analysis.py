@@ -116,7 +116,9 @@ def least_squares_ar(series: Sequence[float] | Tensor, order: int = 2) -> ARFit:
     check_int("order", order, 1, "2 is Yule's")
     x = torch.as_tensor(series, dtype=torch.float64)
     if x.dim() != 1 or not torch.isfinite(x).all():
-        raise ValueError(f"The series has shape {tuple(x.shape)} or holds NaN; it must be (time,) and finite: pass one series without gaps.")
+        raise ValueError(
+            f"The series has shape {tuple(x.shape)} or holds NaN; it must be (time,) and finite: pass one series without gaps."
+        )
     check_longer("The series", len(x), 2 * order + 1)
     lags = [x[order - i : len(x) - i] for i in range(1, order + 1)]
     design = torch.stack([torch.ones(len(x) - order, dtype=torch.float64), *lags], dim=1)
@@ -162,7 +164,9 @@ def baselines(clips: Iterable[Tensor], levels: int, start: int) -> list[Score]:
     return [
         Score("commonest code", code.max().item(), _entropy(code)),
         Score("previous code", hit, _entropy(torch.tensor([hit, miss])) + miss * math.log2(levels - 1)),
-        Score("bigram model", pairs.max(dim=1).values.sum().item(), _entropy(pairs.flatten()) - _entropy(pairs.sum(dim=1))),
+        Score(
+            "bigram model", pairs.max(dim=1).values.sum().item(), _entropy(pairs.flatten()) - _entropy(pairs.sum(dim=1))
+        ),
     ]
 
 

@@ -16,7 +16,9 @@ def check_int(name: str, value: object, least: int, hint: str) -> None:
         ValueError: smaller than ``least``.
     """
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}={value!r} is a {type(value).__name__}; it must be an integer of at least {least}: {hint}.")
+        raise TypeError(
+            f"{name}={value!r} is a {type(value).__name__}; it must be an integer of at least {least}: {hint}."
+        )
     if value < least:
         raise ValueError(f"{name}={value} is too small; it must be at least {least}: {hint}.")
 
@@ -29,18 +31,30 @@ def check_waveform(waveform: Tensor) -> None:
         ValueError: empty, of another shape, not finite, or outside [-1, 1].
     """
     if not isinstance(waveform, Tensor):
-        raise TypeError(f"The waveform is a {type(waveform).__name__}; pass a float tensor of shape (batch, time), for example torch.as_tensor(x)[None].")
+        raise TypeError(
+            f"The waveform is a {type(waveform).__name__}; pass a float tensor of shape (batch, time), for example torch.as_tensor(x)[None]."
+        )
     if not waveform.is_floating_point():
-        raise TypeError(f"The waveform is of type {waveform.dtype}; pass floats in [-1, 1], for 16-bit integers waveform / 32768.")
+        raise TypeError(
+            f"The waveform is of type {waveform.dtype}; pass floats in [-1, 1], for 16-bit integers waveform / 32768."
+        )
     if waveform.dim() != 2:
-        raise ValueError(f"The waveform has shape {tuple(waveform.shape)}; it must be (batch, time): add a batch with waveform[None], or average the channels.")
+        raise ValueError(
+            f"The waveform has shape {tuple(waveform.shape)}; it must be (batch, time): add a batch with waveform[None], or average the channels."
+        )
     if waveform.numel() == 0:
-        raise ValueError(f"The waveform of shape {tuple(waveform.shape)} is empty; it must hold at least one sample: check how it was read or cut.")
+        raise ValueError(
+            f"The waveform of shape {tuple(waveform.shape)} is empty; it must hold at least one sample: check how it was read or cut."
+        )
     if not torch.isfinite(waveform).all():
-        raise ValueError("The waveform holds NaN or infinite samples; all must be finite: try torch.nan_to_num(waveform).")
+        raise ValueError(
+            "The waveform holds NaN or infinite samples; all must be finite: try torch.nan_to_num(waveform)."
+        )
     peak = waveform.abs().max().item()
     if peak > 1:
-        raise ValueError(f"The waveform reaches {peak:.4g} in absolute value; it must stay within [-1, 1]: try waveform / waveform.abs().max().")
+        raise ValueError(
+            f"The waveform reaches {peak:.4g} in absolute value; it must stay within [-1, 1]: try waveform / waveform.abs().max()."
+        )
 
 
 def check_codes(codes: Tensor, levels: int) -> None:
@@ -52,12 +66,18 @@ def check_codes(codes: Tensor, levels: int) -> None:
     """
     if not isinstance(codes, Tensor) or codes.dtype != torch.int64:
         kind = codes.dtype if isinstance(codes, Tensor) else type(codes).__name__
-        raise TypeError(f"The codes are of type {kind}; they must be an int64 tensor: encode a waveform with MuLaw({levels}).encode(waveform).")
+        raise TypeError(
+            f"The codes are of type {kind}; they must be an int64 tensor: encode a waveform with MuLaw({levels}).encode(waveform)."
+        )
     if codes.dim() != 2 or codes.numel() == 0:
-        raise ValueError(f"The codes have shape {tuple(codes.shape)}; it must be (batch, time) with at least one code: add a batch with codes[None].")
+        raise ValueError(
+            f"The codes have shape {tuple(codes.shape)}; it must be (batch, time) with at least one code: add a batch with codes[None]."
+        )
     least, most = int(codes.min()), int(codes.max())
     if least < 0 or most >= levels:
-        raise ValueError(f"The codes run from {least} to {most}; with {levels} levels they must lie in 0 … {levels - 1}: encode with MuLaw({levels}).")
+        raise ValueError(
+            f"The codes run from {least} to {most}; with {levels} levels they must lie in 0 … {levels - 1}: encode with MuLaw({levels})."
+        )
 
 
 def check_longer(what: str, n_samples: int, delta: int) -> None:
@@ -81,5 +101,7 @@ def check_exists(path: str | Path) -> Path:
     """
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"There is nothing at {str(path)!r}; pass an existing file or folder: {str(path.absolute())!r} was looked for.")
+        raise FileNotFoundError(
+            f"There is nothing at {str(path)!r}; pass an existing file or folder: {str(path.absolute())!r} was looked for."
+        )
     return path

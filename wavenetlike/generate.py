@@ -140,7 +140,9 @@ def _past(model: WaveNet, prefix: Tensor | None, batch: int) -> Tensor:
         return silence
     check_codes(prefix, model.config.levels)
     if len(prefix) not in (1, batch):
-        raise ValueError(f"The prefix has a batch of {len(prefix)}; it must be 1 or batch={batch}: pass prefix[:1], or batch={len(prefix)}.")
+        raise ValueError(
+            f"The prefix has a batch of {len(prefix)}; it must be 1 or batch={batch}: pass prefix[:1], or batch={len(prefix)}."
+        )
     return torch.cat([silence, prefix.expand(batch, -1)], dim=1)
 
 
@@ -150,7 +152,9 @@ def _check_arguments(n: int, temperature: float, batch: int, method: str, seed: 
     if seed is not None:
         check_int("seed", seed, 0, "any such number")
     if not 0 < temperature < math.inf:
-        raise ValueError(f"temperature={temperature} must be a finite number above 0: try 1.0, or greedy=True for the likeliest codes.")
+        raise ValueError(
+            f"temperature={temperature} must be a finite number above 0: try 1.0, or greedy=True for the likeliest codes."
+        )
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown; it must be one of {', '.join(METHODS)}: try 'cached'.")
 

@@ -80,7 +80,3 @@ class Losses(enum.Enum):
 
     mse = "mse"
     gaussian = "gaussian"
-
-    def head(self) -> MSEHead | GaussianHead:
-        """A new head of this kind."""
-        return MSEHead() if self is Losses.mse else GaussianHead()

@@ -180,7 +180,9 @@ class ResidualLayer(nn.Module):
         last: the last layer of a model has no residual way, since nobody would read it.
     """
 
-    def __init__(self, residual_channels: int, gate_channels: int, kernel_length: int, dilation: int = 1, last: bool = False):
+    def __init__(
+        self, residual_channels: int, gate_channels: int, kernel_length: int, dilation: int = 1, last: bool = False
+    ):
         super().__init__()
         self.gated = GatedUnit(residual_channels, gate_channels, kernel_length, dilation)
         self.residual = None if last else CausalConv1d(gate_channels, residual_channels, 1)

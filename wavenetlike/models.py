@@ -68,7 +68,12 @@ class WaveNetConfig:
     @property
     def parameters(self) -> int:
         """How many numbers a `WaveNet` of this shape learns, counted without building it."""
-        width, gate, skip, n_layers = self.residual_channels, self.gate_channels, self.skip_channels, len(self.dilations)
+        width, gate, skip, n_layers = (
+            self.residual_channels,
+            self.gate_channels,
+            self.skip_channels,
+            len(self.dilations),
+        )
         embedding = self.levels * width
         first = (width * self.first_kernel_length + 1) * width if self.first_kernel_length > 1 else 0
         gated_units = n_layers * (width * self.kernel_length + 1) * 2 * gate
@@ -103,7 +108,9 @@ class WaveNet(nn.Module):
         self.embedding = nn.Embedding(config.levels, width)
         self.first = CausalConv1d(width, width, config.first_kernel_length) if config.first_kernel_length > 1 else None
         self.layers = nn.ModuleList(
-            ResidualLayer(width, config.gate_channels, config.kernel_length, dilation, last=i == len(config.dilations) - 1)
+            ResidualLayer(
+                width, config.gate_channels, config.kernel_length, dilation, last=i == len(config.dilations) - 1
+            )
             for i, dilation in enumerate(config.dilations)
         )
         self.skip_head = SkipHead(len(config.dilations), config.gate_channels, config.skip_channels, config.levels)
@@ -111,8 +118,8 @@ class WaveNet(nn.Module):
     @property
     def receptive_field(self) -> int:
         """Δ in samples, composed from the layers' own."""
-        layers = [layer.receptive_field for layer in self.layers]
-        return compose(layers if self.first is None else [self.first.receptive_field, *layers])  # type: ignore[arg-type]
+        temporal = self.layers if self.first is None else [self.first, *self.layers]
+        return compose(int(layer.receptive_field) for layer in temporal)  # type: ignore[arg-type]
 
     @property
     def depth(self) -> int:
@@ -192,7 +199,9 @@ def load(path: str | Path) -> WaveNet:
         with safe_open(path, framework="pt") as file:
             config = WaveNetConfig(**json.loads((file.metadata() or {})["wavenetlike.config"]))
             model = WaveNet(config)
-            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})
+            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118, no dict
     except (SafetensorError, KeyError, TypeError, RuntimeError, OSError, ValueError) as error:
-        raise ValueError(f"{str(path)!r} holds no WaveNet that this package saved; pass a file written by wavenetlike.models.save ({error}).") from error
+        raise ValueError(
+            f"{str(path)!r} holds no WaveNet that this package saved; pass a file written by wavenetlike.models.save ({error})."
+        ) from error
     return model

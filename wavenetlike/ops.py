@@ -18,7 +18,9 @@ def download_sample_audio(cutoff: int = 5) -> Clips:
         clips = speech_commands(cutoff)
     except OSError:
         clips = bundled_clips(cutoff)
-        print(f"Bundled clips: {len(clips)} words from a speech synthesizer (Speech Commands is neither cached nor reachable).")
+        print(
+            f"Bundled clips: {len(clips)} words from a speech synthesizer (Speech Commands is neither cached nor reachable)."
+        )
     else:
         print(f"Speech Commands: {len(clips)} words from real speakers, cached in {clips.folder}.")
     return clips

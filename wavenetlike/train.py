@@ -52,7 +52,8 @@ def train_stack_ar(stack: nn.Module, data: Sequence[float] | Tensor, loss_type: 
     series = _check_series(data, delta := int(stack.receptive_field))  # type: ignore[arg-type]
     inputs, targets = series[None, None, :-1], series[None, delta:]
     learner = copy.deepcopy(stack).double()
-    losses = _minimize(learner, head := MSEHead(), inputs, targets)
+    head: MSEHead | GaussianHead = MSEHead()
+    losses = _minimize(learner, head, inputs, targets)
     if loss_type is Losses.gaussian:
         # The Gaussian's mean has the same minimum; from there on only σ is missing, whatever the scale of the data.
         head = GaussianHead().double()
@@ -70,23 +71,31 @@ def train_stack_ar(stack: nn.Module, data: Sequence[float] | Tensor, loss_type: 
 def _check_series(data: Sequence[float] | Tensor, delta: int) -> Tensor:
     series = torch.as_tensor(data, dtype=torch.float64)
     if series.dim() != 1:
-        raise ValueError(f"The series has shape {tuple(series.shape)}; it must be (time,): pass one series, for example data[0].")
+        raise ValueError(
+            f"The series has shape {tuple(series.shape)}; it must be (time,): pass one series, for example data[0]."
+        )
     check_longer("The series", len(series), delta)
     if not torch.isfinite(series).all():
-        raise ValueError("The series holds NaN or infinite numbers; all must be finite: leave them out, or check how it was made.")
+        raise ValueError(
+            "The series holds NaN or infinite numbers; all must be finite: leave them out, or check how it was made."
+        )
     if series.min() == series.max():
-        raise ValueError(f"The series is {series[0].item():.4g} throughout; it must vary, or there is nothing to learn: check how it was made.")
+        raise ValueError(
+            f"The series is {series[0].item():.4g} throughout; it must vary, or there is nothing to learn: check how it was made."
+        )
     return series
 
 
-def _minimize(stack: nn.Module, head: nn.Module, inputs: Tensor, targets: Tensor) -> list[float]:
+def _minimize(stack: nn.Module, head: MSEHead | GaussianHead, inputs: Tensor, targets: Tensor) -> list[float]:
     parameters = [*stack.parameters(), *head.parameters()]
-    optimizer = torch.optim.LBFGS(parameters, max_iter=20, line_search_fn="strong_wolfe", tolerance_grad=1e-12, tolerance_change=1e-14)
+    optimizer = torch.optim.LBFGS(
+        parameters, max_iter=20, line_search_fn="strong_wolfe", tolerance_grad=1e-12, tolerance_change=1e-14
+    )
     losses: list[float] = []
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = head.loss(stack(inputs, padded=False), targets)  # type: ignore[operator]
+        loss = head.loss(stack(inputs, padded=False), targets)
         loss.backward()
         return loss
 
@@ -196,7 +205,9 @@ def _check_training(
     check_int("seed", seed, 0, "any such number")
     for name, value in {"seconds": seconds, "learning_rate": learning_rate}.items():
         if value is not None and not 0 < value < math.inf:
-            raise ValueError(f"{name}={value} must be a finite number above 0: try {'60' if name == 'seconds' else '0.006'}.")
+            raise ValueError(
+                f"{name}={value} must be a finite number above 0: try {'60' if name == 'seconds' else '0.006'}."
+            )
 
 
 class _Bar:

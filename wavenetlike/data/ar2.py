@@ -37,7 +37,9 @@ def ar2_process(
     """
     for name, value in {"a": a, "b": b, "x0": x0, "x1": x1, "sigma": sigma, "c": c}.items():
         if not math.isfinite(value):
-            raise ValueError(f"{name}={value} is not finite; an AR(2) process needs finite numbers: try a=-0.4, b=0.5, x0=0, x1=0.")
+            raise ValueError(
+                f"{name}={value} is not finite; an AR(2) process needs finite numbers: try a=-0.4, b=0.5, x0=0, x1=0."
+            )
     if sigma < 0:
         raise ValueError(f"sigma={sigma} is negative; a standard deviation is at least 0: try {-sigma}.")
     if not is_stationary(a, b):

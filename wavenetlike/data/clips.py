@@ -39,7 +39,9 @@ class Clips(Dataset[Item]):
         self.folder = check_exists(folder)
         self.paths = _in_turns(self.folder)[:cutoff]
         if not self.paths:
-            raise ValueError(f"{str(self.folder)!r} holds no clips; they must lie there as word/speaker_nohash_n.wav or .flac: try bundled_clips().")
+            raise ValueError(
+                f"{str(self.folder)!r} holds no clips; they must lie there as word/speaker_nohash_n.wav or .flac: try bundled_clips()."
+            )
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -52,7 +54,9 @@ class Clips(Dataset[Item]):
 
 def _in_turns(folder: Path) -> list[Path]:
     words = sorted(word for word in folder.iterdir() if word.is_dir() and not word.name.startswith("_"))
-    by_word = [sorted(p for p in word.iterdir() if p.suffix in {".wav", ".flac"} and "_nohash_" in p.stem) for word in words]
+    by_word = [
+        sorted(p for p in word.iterdir() if p.suffix in {".wav", ".flac"} and "_nohash_" in p.stem) for word in words
+    ]
     return [path for turn in itertools.zip_longest(*by_word) for path in turn if path is not None]
 
 
@@ -80,5 +84,7 @@ def read_audio(path: str | Path) -> tuple[Tensor, int]:
     try:
         samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise ValueError(f"{str(path)!r} cannot be read as audio ({error}); pass a wav, flac, ogg or mp3 file.") from error
+        raise ValueError(
+            f"{str(path)!r} cannot be read as audio ({error}); pass a wav, flac, ogg or mp3 file."
+        ) from error
     return torch.from_numpy(samples).mean(dim=1, keepdim=True).T.contiguous(), sample_rate

@@ -43,7 +43,10 @@ def speech_commands(cutoff: int, url: str = URL) -> Clips:
 def _stream(url: str, folder: Path, cutoff: int) -> None:
     kept = 0
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as response, tarfile.open(fileobj=response, mode="r|gz") as archive:
+        with (
+            urllib.request.urlopen(url, timeout=TIMEOUT) as response,
+            tarfile.open(fileobj=response, mode="r|gz") as archive,
+        ):
             for member in archive:
                 word, name = Path(member.name).parts[-2:] if len(Path(member.name).parts) > 1 else ("_", "")
                 content = archive.extractfile(member) if member.isfile() else None
@@ -54,7 +57,9 @@ def _stream(url: str, folder: Path, cutoff: int) -> None:
                 if kept == cutoff:
                     return
     except (tarfile.TarError, EOFError) as error:
-        raise OSError(f"{url} sent no Speech Commands archive ({error}); check the address, or use bundled_clips().") from error
+        raise OSError(
+            f"{url} sent no Speech Commands archive ({error}); check the address, or use bundled_clips()."
+        ) from error
     raise OSError(f"{url} holds only {kept} clips, {cutoff} were asked for; ask for fewer, or use bundled_clips().")
 
 

@@ -30,7 +30,9 @@ def encode_clips(dataset: Iterable[Item], mu_law: MuLaw, delta: int) -> list[Ten
             check_longer(f"Clip {i}", len(row), delta)
             codes.append(row)
     if not codes:
-        raise ValueError("The dataset holds no clips; it must hold at least one: try ops.download_sample_audio(cutoff=5).")
+        raise ValueError(
+            "The dataset holds no clips; it must hold at least one: try ops.download_sample_audio(cutoff=5)."
+        )
     return codes
 
 
