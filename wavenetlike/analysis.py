@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -40,8 +41,8 @@ def lag_profile(module: nn.Module, n_lags: int, seed: int = 0) -> Tensor:
     """How strongly the newest output depends on the input ``lag`` samples ago, measured by gradients.
 
     A random input of ``n_lags`` samples goes in, and the gradient of a random projection of the last output comes
-    back, in float64. Beyond Δ it is exactly 0: the last nonzero lag + 1 is Δ. Taught in
-    notebooks/02_receptive_field_and_gamma.ipynb.
+    back, in float64, with the ReLUs of a WaveNet's head held open. Beyond Δ it is exactly 0: the last nonzero lag + 1
+    is Δ. Taught in notebooks/02_receptive_field_and_gamma.ipynb.
 
     Args:
         module: `CausalConv1d`, `Block` or `WaveNet`; it is left as it is.
@@ -59,6 +60,9 @@ def lag_profile(module: nn.Module, n_lags: int, seed: int = 0) -> Tensor:
         codes = torch.randint(module.config.levels, (1, n_lags), generator=generator)
         x = module.embedding(codes).transpose(1, 2).detach().requires_grad_()
         module.embedding = _Given(x)  # type: ignore[assignment]
+        # A ReLU that is off hides all that is behind it: these biases hold every one of the head open.
+        module.skip_head.skip.bias.data.fill_(1e9)  # type: ignore[union-attr]
+        module.skip_head.hidden.bias.data.fill_(1e18)  # type: ignore[union-attr]
         output = module(codes)
     else:
         channels = next(module.parameters()).shape[1]
@@ -119,7 +123,14 @@ def least_squares_ar(series: Sequence[float] | Tensor, order: int = 2) -> ARFit:
         raise ValueError(
             f"The series has shape {tuple(x.shape)} or holds NaN; it must be (time,) and finite: pass one series without gaps."
         )
-    check_longer("The series", len(x), 2 * order + 1)
+    if len(x) <= 2 * order + 1:
+        raise ValueError(
+            f"The series has {len(x)} samples; order {order} needs at least {2 * order + 2}, more than it has unknowns: use a longer series."
+        )
+    # Around 0 and as large as 1, so that a large offset or unit costs no digits.
+    center = x.mean()
+    scale = (x - center).abs().max().clamp(min=torch.finfo(x.dtype).tiny)
+    x = (x - center) / scale
     lags = [x[order - i : len(x) - i] for i in range(1, order + 1)]
     design = torch.stack([torch.ones(len(x) - order, dtype=torch.float64), *lags], dim=1)
     solution = torch.linalg.lstsq(design, x[order:, None]).solution[:, 0]
@@ -127,7 +138,10 @@ def least_squares_ar(series: Sequence[float] | Tensor, order: int = 2) -> ARFit:
     variance = residual.square().sum() / (len(residual) - order - 1)
     errors = (variance * torch.linalg.pinv(design.T @ design).diagonal()).sqrt().tolist()
     c, *coefficients = solution.tolist()
-    return ARFit(c, tuple(coefficients), residual.square().mean().sqrt().item(), tuple(errors[1:]))
+    constant = float(scale) * c + float(center) * (1 - sum(coefficients))
+    return ARFit(
+        constant, tuple(coefficients), float(scale) * residual.square().mean().sqrt().item(), tuple(errors[1:])
+    )
 
 
 def ar2_standard_error(b: float, n: int) -> float:
@@ -135,7 +149,23 @@ def ar2_standard_error(b: float, n: int) -> float:
 
     Source: Box and Jenkins, Time Series Analysis, section 7.2 (large n). ``b`` in [-1, 1], ``n`` at least 1.
     """
+    if not -1 <= b <= 1:
+        raise ValueError(f"b={b} is of no stationary AR(2); it must lie in [-1, 1]: try 0.5.")
+    check_int("n", n, 1, "how many samples were seen")
     return math.sqrt((1 - b * b) / n)
+
+
+def ar2_spectrum(a: float, b: float, frequencies: np.ndarray, sigma: float = 1.0) -> np.ndarray:
+    """Power of a stationary AR(2) at ``frequencies`` in cycles per sample, 0 … 0.5: σ² / |1 - a·z - b·z²|², z = e^{-2πif}."""
+    z = np.exp(-2j * np.pi * frequencies)
+    return sigma**2 / np.abs(1 - a * z - b * z * z) ** 2
+
+
+def ar2_period(a: float, b: float) -> float | None:
+    """Samples per cycle of an AR(2) whose roots are complex, 2π / arccos(a / (2√-b)); None where it does not oscillate."""
+    if a * a + 4 * b >= 0:
+        return None
+    return 2 * math.pi / math.acos(a / (2 * math.sqrt(-b)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,9 +185,13 @@ def baselines(clips: Iterable[Tensor], levels: int, start: int) -> list[Score]:
         levels: number of codes.
         start: the first position scored in each clip, at least 1; Δ, to score what a model is scored on.
     """
+    check_int("start", start, 1, "the code before is the least that a baseline looks at")
     counts = torch.zeros(levels * levels, dtype=torch.float64)
-    for clip in clips:
+    for i, clip in enumerate(clips):
+        check_longer(f"Clip {i}", len(clip), start)
         counts += torch.bincount(clip[start - 1 : -1] * levels + clip[start:], minlength=levels * levels)
+    if not counts.any():
+        raise ValueError("There are no clips; baselines need at least one: pass what data.encode_clips gives.")
     pairs = counts.view(levels, levels) / counts.sum()
     code, hit = pairs.sum(dim=0), pairs.diagonal().sum().item()
     miss = 1 - hit

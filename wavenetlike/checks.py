@@ -23,6 +23,17 @@ def check_int(name: str, value: object, least: int, hint: str) -> None:
         raise ValueError(f"{name}={value} is too small; it must be at least {least}: {hint}.")
 
 
+def check_seed(seed: object) -> None:
+    """Refuse a seed that torch would cut short: it keeps 32 bits, so that 2³² would be 0 again.
+
+    Raises:
+        TypeError, ValueError: no integer in 0 … 2³² - 1.
+    """
+    check_int("seed", seed, 0, "any number below 2³²")
+    if isinstance(seed, int) and seed >= 2**32:
+        raise ValueError(f"seed={seed} is too large; it must be below {2**32}: try {seed % 2**32}.")
+
+
 def check_waveform(waveform: Tensor) -> None:
     """Refuse anything but a float waveform in [-1, 1] of shape (batch, time).
 
@@ -53,7 +64,7 @@ def check_waveform(waveform: Tensor) -> None:
     peak = waveform.abs().max().item()
     if peak > 1:
         raise ValueError(
-            f"The waveform reaches {peak:.4g} in absolute value; it must stay within [-1, 1]: try waveform / waveform.abs().max()."
+            f"The waveform reaches {peak!r} in absolute value; it must stay within [-1, 1]: try waveform / waveform.abs().max()."
         )
 
 
@@ -90,6 +101,18 @@ def check_longer(what: str, n_samples: int, delta: int) -> None:
         raise ValueError(
             f"{what} has {n_samples} samples; with a receptive field of {delta} it needs at least {delta + 1}, "
             "Δ to look at and one to predict: use longer clips or fewer layers."
+        )
+
+
+def check_known(n_samples: int, delta: int) -> None:
+    """Refuse an input, not padded, in which no output knows all of Δ.
+
+    Raises:
+        ValueError: ``n_samples`` < ``delta``.
+    """
+    if n_samples < delta:
+        raise ValueError(
+            f"The input has {n_samples} samples; with a receptive field of {delta} it needs at least {delta}: use padded=True, or more samples."
         )
 
 

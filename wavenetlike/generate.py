@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from wavenetlike.checks import check_codes, check_int
+from wavenetlike.checks import check_codes, check_int, check_seed
 from wavenetlike.models import WaveNet
 
 
@@ -91,7 +91,7 @@ METHODS = {"naive": (start_naive, step_naive), "cached": (start_cached, step_cac
 """How to compute the next logits: (start, step) of each method, the memory between two samples passed in and returned."""
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def generate(
     model: WaveNet,
     n: int,
@@ -114,7 +114,7 @@ def generate(
         batch: independent sounds made at once, at least 1.
         method: "cached" keeps each layer's past inputs in a queue and computes one column a sample (Fast WaveNet, Paine
             et al., 2016); "naive" computes all of the receptive field for every sample.
-        seed: of the draws, at least 0; None draws from torch's global generator. The same for both methods.
+        seed: of the draws, 0 … 2³² - 1; None draws from torch's global generator. The same for both methods.
         progress: show a bar.
 
     Raises:
@@ -150,7 +150,7 @@ def _check_arguments(n: int, temperature: float, batch: int, method: str, seed: 
     check_int("n", n, 1, "16000 samples are one second at 16 kHz")
     check_int("batch", batch, 1, "1 makes one sound")
     if seed is not None:
-        check_int("seed", seed, 0, "any such number")
+        check_seed(seed)
     if not 0 < temperature < math.inf:
         raise ValueError(
             f"temperature={temperature} must be a finite number above 0: try 1.0, or greedy=True for the likeliest codes."

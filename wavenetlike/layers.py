@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wavenetlike.checks import check_int
+from wavenetlike.checks import check_int, check_known
 
 
 def pad_past(x: Tensor, n: int) -> Tensor:
@@ -86,6 +86,7 @@ class CausalConv1d(nn.Module):
     def forward(self, x: Tensor, padded: bool = True) -> Tensor:
         if padded:
             x = pad_past(x, self.receptive_field - 1)
+        check_known(x.shape[-1], self.receptive_field)
         n = x.shape[-1] - (self.receptive_field - 1)
         taps = [x[..., i * self.dilation : i * self.dilation + n] for i in range(self.kernel_length)]
         return self.combine(taps)
@@ -141,6 +142,7 @@ class Block(nn.Module):
         # Padding once, at the input, keeps every layer translation-invariant: the past is silence, not a broken layer.
         if padded:
             x = pad_past(x, self.receptive_field - 1)
+        check_known(x.shape[-1], self.receptive_field)
         for layer in self.layers:
             x = layer(x, padded=False)
         return x

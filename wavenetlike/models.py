@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from wavenetlike.checks import check_codes, check_exists, check_int, check_longer
+from wavenetlike.checks import check_codes, check_exists, check_int, check_known
 from wavenetlike.heads import SoftmaxHead
 from wavenetlike.layers import CausalConv1d, ResidualLayer, SkipHead, compose, dilations, reach
 from wavenetlike.quantize import MuLaw
@@ -146,7 +146,7 @@ class WaveNet(nn.Module):
         if padded:
             codes = nn.functional.pad(codes, (delta - 1, 0), value=self.mu_law.silence)
         else:
-            check_longer("The input", codes.shape[-1] + 1, delta)
+            check_known(codes.shape[-1], delta)
         x = self.embed(codes)
         gated = []
         for layer in self.layers:
@@ -202,6 +202,6 @@ def load(path: str | Path) -> WaveNet:
             model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118, no dict
     except (SafetensorError, KeyError, TypeError, RuntimeError, OSError, ValueError) as error:
         raise ValueError(
-            f"{str(path)!r} holds no WaveNet that this package saved; pass a file written by wavenetlike.models.save ({error})."
+            f"{str(path)!r} holds no WaveNet that this package saved; pass a file written by wavenetlike.models.save ({str(error).splitlines()[0]})."
         ) from error
     return model

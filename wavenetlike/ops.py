@@ -16,11 +16,10 @@ def download_sample_audio(cutoff: int = 5) -> Clips:
     """
     try:
         clips = speech_commands(cutoff)
-    except OSError:
+    except OSError as error:
         clips = bundled_clips(cutoff)
-        print(
-            f"Bundled clips: {len(clips)} words from a speech synthesizer (Speech Commands is neither cached nor reachable)."
-        )
+        why = "is neither cached nor reachable" if isinstance(error, ConnectionError) else f"cannot be used ({error})"
+        print(f"Bundled clips: {len(clips)} words from a speech synthesizer, since Speech Commands {why}.")
     else:
         print(f"Speech Commands: {len(clips)} words from real speakers, cached in {clips.folder}.")
     return clips

@@ -15,6 +15,7 @@ from wavenetlike.checks import check_int, check_longer
 from wavenetlike.data import encode_clips, window_batch
 from wavenetlike.data.clips import Item
 from wavenetlike.heads import GaussianHead, Losses, MSEHead
+from wavenetlike.layers import CausalConv1d
 from wavenetlike.models import WaveNet
 
 WARM_UP = 10
@@ -40,32 +41,60 @@ def train_stack_ar(stack: nn.Module, data: Sequence[float] | Tensor, loss_type: 
     stop on the way. Taught in notebooks/01_ar2_weight_recovery.ipynb.
 
     Args:
-        stack: `Block`, `build_ar2()` or another module with ``receptive_field`` and ``forward(x, padded)``.
+        stack: `Block` or `build_ar2()`, of one channel.
         data: the series, (time,), finite, at least Δ + 1 samples; of any scale.
         loss_type: `Losses.mse`, or `Losses.gaussian` to learn σ as well.
 
     Raises:
-        TypeError, ValueError: another loss, or a series that is too short, constant, not one-dimensional or not finite.
+        TypeError, ValueError: another loss, a stack of several channels, or a series that is too short, constant, not one-dimensional or not finite.
     """
     if not isinstance(loss_type, Losses):
         raise TypeError(f"loss_type={loss_type!r} is no member of Losses; pass Losses.mse or Losses.gaussian.")
     series = _check_series(data, delta := int(stack.receptive_field))  # type: ignore[arg-type]
-    inputs, targets = series[None, None, :-1], series[None, delta:]
+    if (channels := next(stack.parameters()).shape[1]) != 1:
+        raise ValueError(f"The stack has {channels} channels; a series has one: try Block(1, 2, 1), with channels=1.")
+    # Around 0 and as large as 1, so that every scale is as easy; an affine stack takes both back into its biases.
+    center, scale = series.mean(), (series - series.mean()).abs().max()
+    standard = (series - center) / scale
     learner = copy.deepcopy(stack).double()
-    head: MSEHead | GaussianHead = MSEHead()
-    losses = _minimize(learner, head, inputs, targets)
-    if loss_type is Losses.gaussian:
-        # The Gaussian's mean has the same minimum; from there on only σ is missing, whatever the scale of the data.
-        head = GaussianHead().double()
-        head.log_sigma.data.fill_(math.log(losses[-1] + torch.finfo(torch.float64).tiny) / 2 + 1)
-        losses = _minimize(learner, head, inputs, targets)
+    head, losses = _fit(learner, loss_type, standard[None, None, :-1], standard[None, delta:])
+    _rescale(learner, center, scale)
+    if isinstance(head, GaussianHead):
+        head.log_sigma.data += scale.log()
+        losses = [loss + scale.log().item() for loss in losses]
+    else:
+        losses = [loss * scale.square().item() for loss in losses]
     if not math.isfinite(losses[-1]):
         raise ValueError(
             "The loss is no longer finite: the series grows beyond what floats hold, or is predicted without error, so that "
-            "a Gaussian's σ would be 0; use Losses.mse, or fewer samples. The stack is as it was."
+            "a Gaussian's σ would be 0; use Losses.mse, or fewer samples, the stack is as it was."
         )
     stack.load_state_dict(learner.state_dict())
     return StackFit(head, losses)
+
+
+def _fit(
+    stack: nn.Module, loss_type: Losses, inputs: Tensor, targets: Tensor
+) -> tuple[MSEHead | GaussianHead, list[float]]:
+    mse = MSEHead()
+    losses = _minimize(stack, mse, inputs, targets)
+    if loss_type is Losses.mse:
+        return mse, losses
+    # The Gaussian's mean has the same minimum; what is missing is σ, begun e times too large.
+    gaussian = GaussianHead().double()
+    gaussian.log_sigma.data.fill_(math.log(losses[-1] + torch.finfo(torch.float64).tiny) / 2 + 1)
+    return gaussian, _minimize(stack, gaussian, inputs, targets)
+
+
+@torch.no_grad()
+def _rescale(stack: nn.Module, center: Tensor, scale: Tensor) -> None:
+    """Make an affine stack f of x what it is of (x - center) / scale: scale·f((x - center) / scale) + center."""
+    convolutions = [module for module in stack.modules() if isinstance(module, CausalConv1d)]
+    for conv in convolutions:
+        conv.bias.mul_(scale)  # type: ignore[union-attr]
+    one = torch.ones(1, 1, int(stack.receptive_field), dtype=torch.float64)  # type: ignore[arg-type]
+    gain = stack(one, padded=False) - stack(0 * one, padded=False)
+    convolutions[-1].bias.add_(center * (1 - gain.squeeze()))  # type: ignore[union-attr]
 
 
 def _check_series(data: Sequence[float] | Tensor, delta: int) -> Tensor:
@@ -135,8 +164,8 @@ def train(
 
     Every step predicts ``window`` codes of ``batch_size`` windows, each from all of its Δ past codes, and takes one step
     of Adam; the padded start of a clip is never part of the loss. Step t sees the same windows whenever ``seed`` is
-    the same. Ctrl-C, or the stop button of a notebook, ends training after the current step, and the model keeps its
-    weights. Taught in notebooks/03_toy_wavenet.ipynb and 04_full_wavenet.ipynb.
+    the same. Ctrl-C, or the stop button of a notebook, ends training at once, and the model keeps its weights.
+    Taught in notebooks/03_toy_wavenet.ipynb and 04_full_wavenet.ipynb.
 
     Args:
         model: a `WaveNet`; its config says how waveforms are quantized.

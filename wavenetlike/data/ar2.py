@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import torch
 
+from wavenetlike.checks import check_seed
+
 
 def is_stationary(a: float, b: float) -> bool:
     """Whether (a, b) lies inside the triangle |b| < 1, b + a < 1, b - a < 1."""
@@ -27,10 +29,10 @@ def ar2_process(
         x0, x1: the first two samples, given out as they are.
         sigma: standard deviation σ of the noise, at least 0, in the units of x.
         c: the constant, in the units of x.
-        seed: of the noise; None draws from torch's global generator.
+        seed: of the noise, 0 … 2³² - 1; None draws from torch's global generator.
 
     Raises:
-        ValueError: an argument that is not finite, or a negative sigma.
+        TypeError, ValueError: an argument that is not finite, a negative sigma, a seed out of range.
 
     >>> [round(x, 2) for x, _ in zip(ar2_process(-0.4, 0.5, 50, 60, sigma=0), range(4))]
     [50.0, 60.0, 1.0, 29.6]
@@ -42,6 +44,8 @@ def ar2_process(
             )
     if sigma < 0:
         raise ValueError(f"sigma={sigma} is negative; a standard deviation is at least 0: try {-sigma}.")
+    if seed is not None:
+        check_seed(seed)
     if not is_stationary(a, b):
         warnings.warn(
             f"(a, b) = ({a}, {b}) lies outside the stationarity triangle |b| < 1, b + a < 1, b - a < 1: {_fate(a, b)}; try (-0.4, 0.5).",

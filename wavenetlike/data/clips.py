@@ -37,6 +37,10 @@ class Clips(Dataset[Item]):
         if cutoff is not None:
             check_int("cutoff", cutoff, 1, "5 clips are enough for a first model")
         self.folder = check_exists(folder)
+        if not self.folder.is_dir():
+            raise NotADirectoryError(
+                f"{str(self.folder)!r} is a file; pass the folder that holds word/speaker_nohash_n.wav: try {str(self.folder.parent)!r}."
+            )
         self.paths = _in_turns(self.folder)[:cutoff]
         if not self.paths:
             raise ValueError(

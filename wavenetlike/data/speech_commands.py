@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import tarfile
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -14,6 +16,14 @@ from wavenetlike.data.clips import Clips
 
 URL = "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
 TIMEOUT = 10
+UNREADABLE = (
+    tarfile.TarError,
+    EOFError,
+    http.client.HTTPException,
+    urllib.error.URLError,
+    ConnectionError,
+    TimeoutError,
+)
 
 
 def cache_folder() -> Path:
@@ -31,7 +41,8 @@ def speech_commands(cutoff: int, url: str = URL) -> Clips:
         url: of a .tar.gz in the layout of the official archive.
 
     Raises:
-        OSError: too few clips are cached, and the network cannot be reached or what comes is no such archive.
+        ConnectionError: too few clips are cached, and the network cannot be reached or what comes is no such archive.
+        OSError: the archive holds too few clips, or the cache cannot be written.
     """
     check_int("cutoff", cutoff, 1, "5 clips are enough for a first model")
     folder = cache_folder() / "SpeechCommands" / Path(url).name.removesuffix(".tar.gz")
@@ -56,9 +67,9 @@ def _stream(url: str, folder: Path, cutoff: int) -> None:
                 kept += 1
                 if kept == cutoff:
                     return
-    except (tarfile.TarError, EOFError) as error:
-        raise OSError(
-            f"{url} sent no Speech Commands archive ({error}); check the address, or use bundled_clips()."
+    except UNREADABLE as error:
+        raise ConnectionError(
+            f"{url} sent no Speech Commands archive ({' '.join(str(error).split())}); check the network and the address, or use bundled_clips()."
         ) from error
     raise OSError(f"{url} holds only {kept} clips, {cutoff} were asked for; ask for fewer, or use bundled_clips().")
 

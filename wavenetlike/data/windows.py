@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,9 +42,10 @@ def window_batch(clips: list[Tensor], length: int, batch_size: int, seed: int, s
 
     Every window of every clip can come up, clips by their number of windows.
     """
-    generator = torch.Generator().manual_seed((seed << 32) + step)
-    length = min(length, *(len(clip) for clip in clips), length)
-    starts = torch.tensor([len(clip) - length + 1 for clip in clips], dtype=torch.float64)
-    picks = torch.multinomial(starts, batch_size, replacement=True, generator=generator).tolist()
-    offsets = [int(torch.randint(int(starts[pick]), (), generator=generator)) for pick in picks]
+    # Not torch's generator: it keeps only 32 bits of its seed, too few for both numbers.
+    rng = np.random.default_rng([seed, step])
+    length = min(length, *(len(clip) for clip in clips))
+    starts = np.array([len(clip) - length + 1 for clip in clips])
+    picks = rng.choice(len(clips), size=batch_size, p=starts / starts.sum())
+    offsets = rng.integers(starts[picks])
     return torch.stack([clips[pick][offset : offset + length] for pick, offset in zip(picks, offsets, strict=True)])

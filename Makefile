@@ -1,0 +1,34 @@
+# make lab     opens the notebooks in JupyterLab
+# make test    checks everything: style, types, units and properties, notebooks
+# make notebooks   runs the notebooks anew and stores what they print
+# Each sets up .venv first, where that has not been done since pyproject.toml changed.
+
+PYTHON ?= python3
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+# Only in a container is one root, and there JupyterLab wants to be told.
+AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
+
+.PHONY: lab test notebooks
+
+lab: .venv/lab
+	$(BIN)/jupyter lab notebooks $(AS_ROOT)
+
+test: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --nbval notebooks
+
+notebooks: .venv/test
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+.venv/lab: pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else f'{sys.executable} is Python {sys.version.split()[0]}; wavenetlike needs 3.11 to 3.14: try make lab PYTHON=python3.12')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --editable .
+	touch $@
+
+.venv/test: .venv/lab
+	$(BIN)/python -m pip install --editable ".[test]"
+	touch $@

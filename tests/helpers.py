@@ -1,0 +1,71 @@
+"""What several test files share: random shapes, and the rules that every refusal keeps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from wavenetlike import WaveNet, WaveNetConfig
+
+
+def wavenet_configs(skip_channels: int | None = None) -> st.SearchStrategy[WaveNetConfig]:
+    """Small WaveNets of every shape, Δ from 1 to 82."""
+    return st.builds(
+        WaveNetConfig,
+        levels=st.integers(2, 6),
+        n_blocks=st.integers(1, 2),
+        n_layers=st.integers(1, 3),
+        kernel_length=st.integers(1, 4),
+        dilation_rate=st.integers(1, 3),
+        residual_channels=st.integers(1, 4),
+        gate_channels=st.integers(1, 4),
+        skip_channels=st.integers(1, 5) if skip_channels is None else st.just(skip_channels),
+        first_kernel_length=st.integers(1, 4),
+    )
+
+
+SEEDS = st.integers(0, 2**31 - 1)
+
+
+def built(config: WaveNetConfig, seed: int = 0) -> WaveNet:
+    """A WaveNet whose weights depend on the seed alone."""
+    torch.manual_seed(seed)
+    return WaveNet(config)
+
+
+def random_codes(levels: int, *shape: int, seed: int = 0) -> Tensor:
+    """Codes in 0 … levels - 1, int64."""
+    return torch.randint(levels, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def refused(call: Callable[[], object], error: type[Exception], *shown: str) -> None:
+    """``call`` raises exactly ``error``, in one sentence on one line that ends in a full stop and shows what was passed."""
+    with pytest.raises(error) as info:
+        call()
+    message = str(info.value)
+    assert type(info.value) is error, f"{type(info.value)}: {message}"
+    assert "\n" not in message
+    assert message.endswith(".")
+    assert not re.search(r"[.!?] +[A-Z]", message), f"more than one sentence: {message}"
+    for text in shown:
+        assert text in message, f"{text!r} is not in: {message}"
+
+
+def chi_square(counts: Tensor, probabilities: Tensor) -> float:
+    """Pearson's statistic of ``counts`` against ``probabilities``, both (k,); its mean is k - 1 where they agree."""
+    expected = probabilities.double() * counts.sum()
+    return float(((counts - expected) ** 2 / expected).sum())
+
+
+def is_changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> bool:
+    """Whether two state_dicts differ in a name or in one bit of a value."""
+    return before.keys() != after.keys() or any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def copied(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in state.items()}

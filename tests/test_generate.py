@@ -1,0 +1,278 @@
+"""Generation: both methods are one model, draws follow its probabilities, and nothing is kept in it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from helpers import SEEDS, built, chi_square, copied, is_changed, random_codes, refused, wavenet_configs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wavenetlike import WaveNetConfig
+from wavenetlike.generate import METHODS, generate, step_cached
+
+BOTH = pytest.mark.parametrize("method", ["naive", "cached"])
+
+
+def test_methods_are_two():
+    assert list(METHODS) == ["naive", "cached"]
+
+
+@settings(max_examples=80)
+@given(wavenet_configs(), SEEDS, st.integers(1, 3), st.integers(0, 20))
+def test_methods_give_the_same_logits_under_teacher_forcing(config, seed, batch, extra):
+    model = built(config, seed)
+    delta, n = config.receptive_field, 25
+    codes = random_codes(config.levels, batch, delta + extra + n, seed=seed)
+    with torch.no_grad():
+        # The third way: all positions at once, as in training.
+        expected = model(codes, padded=False)[..., extra:]
+        for start, step in METHODS.values():
+            memory, logits = start(model, codes[:, : delta + extra])
+            assert logits.shape == (batch, config.levels)
+            for t in range(n):
+                torch.testing.assert_close(logits, expected[..., t], rtol=0, atol=1e-4)
+                memory, logits = step(model, memory, codes[:, delta + extra + t])
+            torch.testing.assert_close(logits, expected[..., n], rtol=0, atol=1e-4)
+
+
+@settings(max_examples=40)
+@given(wavenet_configs(), SEEDS, st.integers(1, 3), st.booleans(), st.floats(0.2, 3), st.integers(0, 30))
+def test_methods_draw_the_same_codes(config, seed, batch, greedy, temperature, past):
+    model = built(config, seed)
+    prefix = random_codes(config.levels, batch, past, seed=seed) if past else None
+    options = {"prefix": prefix, "temperature": temperature, "greedy": greedy, "batch": batch, "seed": seed}
+    naive, cached = (generate(model, 15, method=method, **options) for method in METHODS)
+    assert torch.equal(naive.codes, cached.codes)
+    assert torch.equal(naive.waveform, cached.waveform)
+
+
+@BOTH
+def test_result_is_codes_and_their_waveform(small_model, method):
+    made = generate(small_model, 40, batch=3, method=method, seed=0)
+    assert made.codes.shape == made.waveform.shape == (3, 40)
+    assert made.codes.dtype == torch.int64
+    assert made.waveform.dtype == torch.float32
+    assert 0 <= made.codes.min() <= made.codes.max() < 5
+    assert torch.equal(made.waveform, small_model.mu_law.decode(made.codes))
+    assert len(made.codes.unique(dim=0)) == 3
+
+
+def test_cached_is_the_default(small_model):
+    assert torch.equal(generate(small_model, 9, seed=1).codes, generate(small_model, 9, seed=1, method="cached").codes)
+
+
+@BOTH
+def test_longer_run_begins_as_the_shorter(small_model, method):
+    long = generate(small_model, 30, method=method, seed=2).codes
+    assert torch.equal(generate(small_model, 1, method=method, seed=2).codes, long[:, :1])
+    assert torch.equal(generate(small_model, 11, method=method, seed=2).codes, long[:, :11])
+
+
+@BOTH
+def test_seed_decides_the_draws(small_model, method):
+    one = generate(small_model, 50, method=method, seed=3).codes
+    assert torch.equal(one, generate(small_model, 50, method=method, seed=3).codes)
+    assert not torch.equal(one, generate(small_model, 50, method=method, seed=4).codes)
+    state = torch.get_rng_state()
+    generate(small_model, 50, method=method, seed=3)
+    assert torch.equal(state, torch.get_rng_state())
+    unseeded = generate(small_model, 50, method=method).codes
+    assert not torch.equal(unseeded, generate(small_model, 50, method=method).codes)
+    torch.set_rng_state(state)
+    assert torch.equal(unseeded, generate(small_model, 50, method=method).codes)
+
+
+@BOTH
+@pytest.mark.parametrize("past", [1, 3, 15, 16, 17, 60])
+def test_prefix_continues_after_silence(small_model, method, past):
+    delta = small_model.receptive_field
+    prefix = random_codes(5, 1, past)
+    silence = torch.full((1, delta), 2)
+    whole = torch.cat([silence, prefix], dim=1)
+    expected = generate(small_model, 20, prefix=whole[:, -delta:], method=method, seed=0).codes
+    assert torch.equal(generate(small_model, 20, prefix=prefix, method=method, seed=0).codes, expected)
+    with torch.no_grad():
+        likeliest = small_model(prefix)[..., -1].argmax(dim=1)
+    assert torch.equal(generate(small_model, 1, prefix=prefix, method=method, greedy=True).codes[:, 0], likeliest)
+
+
+@BOTH
+def test_no_prefix_is_silence(small_model, method):
+    for past in (1, 100):
+        silence = torch.full((1, past), small_model.mu_law.silence)
+        with_prefix = generate(small_model, 20, prefix=silence, method=method, seed=0).codes
+        assert torch.equal(generate(small_model, 20, method=method, seed=0).codes, with_prefix)
+
+
+@BOTH
+def test_prefix_may_be_one_for_all_or_one_for_each(small_model, method):
+    prefixes = random_codes(5, 3, 30)
+    one = generate(small_model, 20, prefix=prefixes[:1], batch=3, method=method, seed=0).codes
+    repeated = generate(small_model, 20, prefix=prefixes[:1].repeat(3, 1), batch=3, method=method, seed=0).codes
+    assert torch.equal(one, repeated)
+    together = generate(small_model, 20, prefix=prefixes, batch=3, method=method, greedy=True).codes
+    for row, prefix in zip(together, prefixes, strict=True):
+        alone = generate(small_model, 20, prefix=prefix[None], method=method, greedy=True).codes
+        assert torch.equal(row[None], alone)
+
+
+@BOTH
+def test_greedy_takes_the_likeliest_code_each_time(small_model, method):
+    codes = generate(small_model, 40, greedy=True, method=method).codes
+    assert torch.equal(codes, generate(small_model, 40, greedy=True, method=method, temperature=9.0, seed=5).codes)
+    silence = torch.full((1, small_model.receptive_field), small_model.mu_law.silence)
+    with torch.no_grad():
+        logits = small_model(torch.cat([silence, codes[:, :-1]], dim=1), padded=False)
+    assert torch.equal(codes, logits.argmax(dim=1))
+
+
+@BOTH
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.0])
+def test_first_codes_follow_the_softmax(small_model, method, temperature):
+    # Weights far from uniform, so that the temperature matters.
+    small_model.skip_head.out.weight.data *= 20
+    draws = 8000
+    codes = generate(small_model, 1, temperature=temperature, batch=draws, method=method, seed=0).codes[:, 0]
+    with torch.no_grad():
+        silence = torch.full((1, small_model.receptive_field), small_model.mu_law.silence)
+        logits = small_model(silence, padded=False)[0, :, 0]
+    counts = torch.bincount(codes, minlength=5)
+    # 4 degrees of freedom: a chance of 5e-6 beyond 30; the seed is fixed.
+    assert chi_square(counts, (logits / temperature).softmax(0)) < 30
+    assert chi_square(counts, (logits / (1.5 * temperature)).softmax(0)) > 30
+
+
+@BOTH
+def test_low_temperature_is_greedy(small_model, method):
+    timid = generate(small_model, 20, temperature=1e-5, method=method, seed=0).codes
+    assert torch.equal(timid, generate(small_model, 20, greedy=True, method=method).codes)
+
+
+@BOTH
+def test_generation_follows_new_weights(small_model, method):
+    other = built(small_model.config, seed=99)
+    before = generate(small_model, 60, method=method, seed=0).codes
+    expected = generate(other, 60, method=method, seed=0).codes
+    small_model.load_state_dict(other.state_dict())
+    after = generate(small_model, 60, method=method, seed=0).codes
+    assert torch.equal(after, expected)
+    assert not torch.equal(after, before)
+
+
+@BOTH
+def test_generation_leaves_no_trace_in_the_model(small_model, method):
+    def attributes() -> dict[str, list[str]]:
+        return {name: sorted(vars(module)) for name, module in small_model.named_modules()}
+
+    before, names = copied(small_model.state_dict()), attributes()
+    small_model.train()
+    generate(small_model, 20, method=method, batch=2, prefix=random_codes(5, 2, 9))
+    assert not is_changed(before, small_model.state_dict())
+    assert attributes() == names
+    assert small_model.training
+    assert all(p.grad is None and p.requires_grad for p in small_model.parameters())
+
+
+@BOTH
+def test_two_generations_can_take_turns(small_model, method):
+    start, step = METHODS[method]
+    pasts = [random_codes(5, 2, 30, seed=i) for i in range(2)]
+    codes = [random_codes(5, 20, 2, seed=i + 2) for i in range(2)]
+
+    def alone(i: int) -> list[torch.Tensor]:
+        memory, logits = start(small_model, pasts[i])
+        seen = [logits]
+        for newest in codes[i]:
+            memory, logits = step(small_model, memory, newest)
+            seen.append(logits)
+        return seen
+
+    with torch.no_grad():
+        expected = [alone(0), alone(1)]
+        memories, logits = map(list, zip(*(start(small_model, past) for past in pasts), strict=True))
+        for t in range(20):
+            for i in range(2):
+                assert torch.equal(logits[i], expected[i][t])
+                memories[i], logits[i] = step(small_model, memories[i], codes[i][t])
+
+
+def test_queues_are_never_written_to(small_model):
+    start, step = METHODS["cached"]
+    with torch.no_grad():
+        queues, _ = start(small_model, random_codes(5, 1, 30))
+        before = [queue.clone() for queue in queues.inputs]
+        first = step(small_model, queues, torch.tensor([1]))[1]
+        other = step(small_model, queues, torch.tensor([3]))[1]
+        assert torch.equal(first, step_cached(small_model, queues, torch.tensor([1]))[1])
+    assert not torch.equal(first, other)
+    assert all(torch.equal(*pair) for pair in zip(before, queues.inputs, strict=True))
+    # All that one output of each convolution needs besides the newest input, and nothing more.
+    assert [queue.shape[-1] for queue in queues.inputs] == [1, 1, 2, 4, 1, 2, 4]
+
+
+@BOTH
+def test_generated_codes_can_be_learned_from(small_model, method):
+    made = generate(small_model, 40, method=method, seed=0)
+    small_model.head.loss(small_model(made.codes[:, :-1], padded=False), made.codes[:, 16:]).backward()
+    assert small_model.embedding.weight.grad is not None
+    made.waveform.mul_(0.5)
+    assert made.waveform.abs().max() <= 0.5
+
+
+def test_generated_codes_are_a_prefix(small_model):
+    first = generate(small_model, 20, greedy=True).codes
+    rest = generate(small_model, 10, prefix=first, greedy=True).codes
+    assert torch.equal(torch.cat([first, rest], dim=1), generate(small_model, 30, greedy=True).codes)
+
+
+def test_bar_is_shown_on_request(small_model, capsys):
+    silent = generate(small_model, 5, seed=0)
+    assert capsys.readouterr() == ("", "")
+    shown = generate(small_model, 5, seed=0, progress=True)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "generating" in printed.err
+    assert torch.equal(silent.codes, shown.codes)
+
+
+@BOTH
+def test_model_without_a_past_generates(method):
+    model = built(WaveNetConfig(levels=3, n_blocks=1, n_layers=2, kernel_length=1, skip_channels=8))
+    assert model.receptive_field == 1
+    assert generate(model, 12, method=method, seed=0).codes.shape == (1, 12)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "shown"),
+    [
+        ({"n": 0}, ValueError, "n=0"),
+        ({"n": -5}, ValueError, "n=-5"),
+        ({"n": 2.5}, TypeError, "n=2.5"),
+        ({"n": True}, TypeError, "n=True"),
+        ({"temperature": 0}, ValueError, "temperature=0"),
+        ({"temperature": -1}, ValueError, "temperature=-1"),
+        ({"temperature": math.nan}, ValueError, "temperature=nan"),
+        ({"temperature": math.inf}, ValueError, "temperature=inf"),
+        ({"batch": 0}, ValueError, "batch=0"),
+        ({"batch": 1.0}, TypeError, "batch=1.0"),
+        ({"method": "fast"}, ValueError, "'fast'"),
+        ({"method": ""}, ValueError, "''"),
+        ({"seed": -1}, ValueError, "seed=-1"),
+        ({"seed": 0.5}, TypeError, "seed=0.5"),
+        ({"seed": 2**64}, ValueError, f"seed={2**64}"),
+        ({"prefix": torch.zeros(1, 5)}, TypeError, "torch.float32"),
+        ({"prefix": [[1, 2]]}, TypeError, "list"),
+        ({"prefix": torch.tensor([[1, 5]])}, ValueError, "1 to 5"),
+        ({"prefix": torch.tensor([[-1, 2]])}, ValueError, "-1 to 2"),
+        ({"prefix": torch.tensor([1, 2])}, ValueError, "(2,)"),
+        ({"prefix": torch.zeros(1, 0, dtype=torch.int64)}, ValueError, "(1, 0)"),
+        ({"prefix": torch.tensor([[1], [2]])}, ValueError, "batch of 2"),
+        ({"prefix": torch.tensor([[1], [2]]), "batch": 3}, ValueError, "batch=3"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
+)
+def test_bad_arguments_are_refused(small_model, options, error, shown):
+    refused(lambda: generate(small_model, **{"n": 3, **options}), error, shown)

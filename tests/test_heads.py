@@ -1,0 +1,126 @@
+"""Heads: losses against torch's own distributions, samples against the probabilities."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from helpers import SEEDS, chi_square
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.distributions import Categorical, Normal
+
+from wavenetlike import Losses
+from wavenetlike.heads import GaussianHead, MSEHead, SoftmaxHead
+
+DRAWS = 20000
+# Five codes: 4 degrees of freedom, a chance of 5e-6 beyond 30; the seeds are fixed.
+BOUND = 30.0
+LOGITS = torch.tensor([0.0, 1.0, -1.0, 2.0, 0.5])
+
+
+def draws(seed: int, **options: object) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    codes = SoftmaxHead().sample(LOGITS.expand(DRAWS, -1), generator=generator, **options)
+    return torch.bincount(codes, minlength=len(LOGITS))
+
+
+@settings(max_examples=50)
+@given(SEEDS, st.integers(1, 3), st.integers(1, 20), st.floats(1e-3, 1e3))
+def test_mse_is_the_mean_square(seed, batch, time, scale):
+    torch.manual_seed(seed)
+    outputs, targets = scale * torch.randn(batch, 1, time), scale * torch.randn(batch, time)
+    expected = sum((outputs[i, 0, t] - targets[i, t]).item() ** 2 for i in range(batch) for t in range(time))
+    assert MSEHead().loss(outputs, targets).item() == pytest.approx(expected / (batch * time), rel=1e-5)
+    assert torch.equal(MSEHead().sample(outputs[..., 0]), outputs[:, 0, 0])
+
+
+@settings(max_examples=50)
+@given(SEEDS, st.floats(-5, 5), st.integers(1, 3), st.integers(1, 20))
+def test_gaussian_loss_is_that_of_the_normal_distribution(seed, log_sigma, batch, time):
+    torch.manual_seed(seed)
+    head = GaussianHead().double()
+    head.log_sigma.data.fill_(log_sigma)
+    outputs = torch.randn(batch, 1, time, dtype=torch.float64)
+    targets = torch.randn(batch, time, dtype=torch.float64)
+    expected = -Normal(outputs[:, 0], math.exp(log_sigma)).log_prob(targets).mean()
+    torch.testing.assert_close(head.loss(outputs, targets), expected, rtol=1e-12, atol=1e-12)
+    assert head.sigma == pytest.approx(math.exp(log_sigma), rel=1e-12)
+
+
+def test_gaussian_loss_is_least_at_the_root_mean_square():
+    torch.manual_seed(0)
+    head = GaussianHead().double()
+    outputs, targets = torch.zeros(1, 1, 1000).double(), 3 * torch.randn(1, 1000).double()
+    head.log_sigma.data.fill_(targets.square().mean().sqrt().log())
+    (slope,) = torch.autograd.grad(head.loss(outputs, targets), head.log_sigma)
+    assert slope.item() == pytest.approx(0, abs=1e-12)
+
+
+def test_gaussian_samples_have_its_mean_and_spread():
+    head = GaussianHead().double()
+    head.log_sigma.data.fill_(math.log(2.5))
+    mean = torch.full((DRAWS, 1), -7.0, dtype=torch.float64)
+    x = head.sample(mean, torch.Generator().manual_seed(0))
+    assert x.shape == (DRAWS,)
+    # Five standard errors of each.
+    assert x.mean().item() == pytest.approx(-7.0, abs=5 * 2.5 / math.sqrt(DRAWS))
+    assert x.std().item() == pytest.approx(2.5, abs=5 * 2.5 / math.sqrt(2 * DRAWS))
+    assert torch.equal(x, head.sample(mean, torch.Generator().manual_seed(0)))
+    assert not torch.equal(x, head.sample(mean, torch.Generator().manual_seed(1)))
+
+
+@settings(max_examples=50)
+@given(SEEDS, st.integers(2, 12), st.integers(1, 3), st.integers(1, 10), st.floats(0.1, 10))
+def test_softmax_loss_is_in_bits(seed, levels, batch, time, scale):
+    torch.manual_seed(seed)
+    logits = scale * torch.randn(batch, levels, time, dtype=torch.float64)
+    codes = torch.randint(levels, (batch, time))
+    log_probabilities = Categorical(logits=logits.transpose(1, 2)).log_prob(codes)
+    expected = -log_probabilities.mean().item() / math.log(2)
+    assert SoftmaxHead().loss(logits, codes).item() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("levels", [2, 10, 256])
+def test_knowing_nothing_costs_log2_of_the_levels(levels):
+    loss = SoftmaxHead().loss(torch.zeros(1, levels, 7), torch.zeros(1, 7, dtype=torch.int64))
+    assert loss.item() == pytest.approx(math.log2(levels), rel=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_samples_follow_the_softmax_at_every_temperature(temperature):
+    counts = draws(0, temperature=temperature)
+    assert chi_square(counts, (LOGITS / temperature).softmax(0)) < BOUND
+    # The bound tells the temperatures apart.
+    assert chi_square(counts, (LOGITS / (1.2 * temperature)).softmax(0)) > BOUND
+
+
+def test_temperature_divides_the_logits():
+    logits = torch.randn(500, 8, generator=torch.Generator().manual_seed(0))
+    head = SoftmaxHead()
+    warm = head.sample(logits, temperature=0.7, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(warm, head.sample(logits / 0.7, generator=torch.Generator().manual_seed(3)))
+    assert torch.equal(head.sample(logits, temperature=1e-6), logits.argmax(dim=1))
+
+
+def test_same_generator_gives_the_same_samples():
+    assert torch.equal(draws(1), draws(1))
+    assert not torch.equal(draws(1), draws(2))
+
+
+def test_greedy_takes_the_likeliest():
+    logits = torch.randn(500, 8, generator=torch.Generator().manual_seed(0))
+    codes = SoftmaxHead().sample(logits, temperature=5.0, greedy=True)
+    assert codes.shape == (500,)
+    assert torch.equal(codes, logits.argmax(dim=1))
+
+
+def test_only_the_gaussian_head_learns():
+    assert list(MSEHead().parameters()) == []
+    assert list(SoftmaxHead().parameters()) == []
+    assert [name for name, _ in GaussianHead().named_parameters()] == ["log_sigma"]
+
+
+def test_losses_are_two():
+    assert [loss.name for loss in Losses] == ["mse", "gaussian"]

@@ -1,0 +1,305 @@
+"""Data in, picture out: every figure of the notebooks, with a text that says what it shows. Knows no widget."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from wavenetlike.analysis import Score, ar2_period, ar2_spectrum
+from wavenetlike.data import is_stationary
+from wavenetlike.layers import compose, reach
+from wavenetlike.models import WaveNetConfig
+from wavenetlike.quantize import MuLaw
+
+# Okabe and Ito's colours, told apart by the colour-blind too.
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
+MOST_LAGS = 200
+"""A tree that is wider is drawn with this many of its branches, spread over all of it."""
+
+
+class Picture(Figure):
+    """A matplotlib figure with an alternative text, kept out of pyplot's global list so that none leaks.
+
+    Notebooks show it as an image with that text; it can be saved and changed like any figure.
+    """
+
+    alt: str = ""
+
+    def png(self, compress_level: int = 6) -> bytes:
+        """The picture as a PNG file."""
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", pil_kwargs={"compress_level": compress_level})
+        return buffer.getvalue()
+
+    def __repr__(self) -> str:
+        return f"<Picture: {self.alt}>"
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(self.png()).decode()
+        return f'<img src="data:image/png;base64,{data}" alt="{html.escape(self.alt)}">'
+
+
+def _picture(
+    alt: str, columns: int = 1, height: float = 2.6, width: float = 8.0, **options: Any
+) -> tuple[Picture, Any]:
+    picture = Picture(figsize=(width, height), dpi=90, layout="constrained")
+    picture.alt = alt
+    axes = picture.subplots(1, columns, **options)
+    for ax in np.ravel(axes):
+        ax.spines[["top", "right"]].set_visible(False)
+    return picture, axes
+
+
+def series(x: Sequence[float] | Tensor, alt: str, first: int = 0, xlabel: str = "t", ylabel: str = "x_t") -> Picture:
+    """A series (time,) over its index, which begins at ``first``."""
+    picture, ax = _picture(alt)
+    ax.plot(np.arange(first, first + len(x)), np.asarray(x), color=BLUE, linewidth=1)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    return picture
+
+
+def ar2(a: float, b: float, x: Sequence[float]) -> Picture:
+    """An AR(2) process: where (a, b) lies, the series ``x`` (time,), and its spectrum where it has one."""
+    state = "inside" if is_stationary(a, b) else "outside"
+    picture, (where, when, tones) = _picture(
+        f"Three panels for a = {a:.2f}, b = {b:.2f}: the point {state} the stationarity triangle; {len(x)} samples of the "
+        f"series; {'its power spectrum' if state == 'inside' else 'no spectrum, since the series grows'}.",
+        columns=3,
+        width=10.5,
+        height=3.0,
+        width_ratios=[1, 1.7, 1.1],
+    )
+    _triangle(where, a, b)
+    when.plot(x, color=BLUE if state == "inside" else RED, linewidth=1)
+    when.set(title="the series", xlabel="t", ylabel="x_t")
+    tones.set(title="its spectrum", xlabel="frequency (cycles per sample)", ylabel="power")
+    if state == "inside":
+        frequencies = np.linspace(0, 0.5, 400)
+        tones.semilogy(frequencies, ar2_spectrum(a, b, frequencies), color=BLUE)
+        if period := ar2_period(a, b):
+            tones.axvline(1 / period, color=ORANGE, linestyle="--", label=f"period {period:.1f}")
+            tones.legend(frameon=False)
+    else:
+        tones.text(0.5, 0.5, "none: the series\ndoes not settle", ha="center", transform=tones.transAxes)
+    return picture
+
+
+def _triangle(ax: Any, a: float, b: float) -> None:
+    ax.fill([-2, 2, 0], [-1, -1, 1], color=BLUE, alpha=0.15)
+    curve = np.linspace(-2, 2, 100)
+    ax.plot(curve, -(curve**2) / 4, color=GREY, linestyle=":", linewidth=1)
+    ax.text(0, -0.85, "oscillates", ha="center", color=GREY, fontsize=8)
+    ax.plot(a, b, marker="o" if is_stationary(a, b) else "X", markersize=10, color=BLUE if is_stationary(a, b) else RED)
+    ax.set(title="stationary inside", xlabel="a", ylabel="b", xlim=(-2.3, 2.3), ylim=(-1.3, 1.3))
+
+
+def estimates(
+    sizes: Sequence[int], found: Sequence[float], truth: float, errors: Sequence[float], name: str
+) -> Picture:
+    """Estimates of one parameter from more and more samples, in the band of two standard errors around the truth."""
+    picture, ax = _picture(
+        f"Estimates of {name} against the number of samples on a logarithmic axis: scattered widely at {min(sizes)} samples, "
+        f"tightly around {truth} at {max(sizes)}, most of them within the band of two standard errors."
+    )
+    ax.fill_between(*_band(sizes, truth, errors), color=BLUE, alpha=0.2, label="truth ± 2 standard errors")
+    ax.plot(sizes, found, "o", color=RED, markersize=4, label=f"found {name}")
+    ax.axhline(truth, color=GREY, linewidth=1)
+    ax.set(xscale="log", xlabel="samples n", ylabel=name)
+    ax.legend(frameon=False)
+    return picture
+
+
+def _band(sizes: Sequence[int], truth: float, errors: Sequence[float]) -> tuple[Any, Any, Any]:
+    order = np.argsort(sizes)
+    n, error = np.asarray(sizes)[order], np.asarray(errors)[order]
+    return n, truth - 2 * error, truth + 2 * error
+
+
+def dilated_tree(config: WaveNetConfig) -> Picture:
+    """Which inputs one output depends on, layer by layer, the past to the left."""
+    delta = config.receptive_field
+    picture, ax = _picture(
+        f"A tree from one output at the top down through {len(config.dilations)} layers to the {delta} inputs that it depends on.",
+        height=3.0,
+    )
+    _draw_tree(ax, config)
+    return picture
+
+
+def _draw_tree(ax: Any, config: WaveNetConfig) -> None:
+    """`dilated_tree` into one panel."""
+    segments, nodes, complete = _branches(config)
+    ax.add_collection(LineCollection(list(segments), colors=BLUE, linewidths=0.6, alpha=0.7))
+    ax.plot(-nodes, np.zeros_like(nodes), "|", color=ORANGE, markersize=7)
+    ax.plot(0, len(config.dilations), "o", color=RED)
+    title = "the inputs that one output sees" + ("" if complete else " (some of them)")
+    ax.set(title=title, xlabel="input, samples ago", ylabel="layer", ylim=(-0.7, len(config.dilations) + 0.5))
+    span = max(config.receptive_field - 1, 1)
+    ax.set_xlim(-1.03 * span, 0.03 * span)
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    ax.xaxis.set_major_formatter(lambda x, _: f"{abs(x):,.0f}")
+
+
+def _branches(config: WaveNetConfig) -> tuple[np.ndarray, np.ndarray, bool]:
+    """The tree's lines (n, 2 ends, 2 coordinates), the input lags reached, and whether none was left out."""
+    lags, layers, complete = np.zeros(1, dtype=np.int64), [], True
+    taps = np.arange(config.kernel_length)
+    for layer, dilation in zip(range(len(config.dilations), 0, -1), reversed(config.dilations), strict=True):
+        below = lags[:, None] + taps * dilation
+        above = np.broadcast_to(lags[:, None], below.shape)
+        ends = [
+            np.stack([-above, np.full_like(below, layer)], -1),
+            np.stack([-below, np.full_like(below, layer - 1)], -1),
+        ]
+        layers.append(np.stack(ends, axis=2).reshape(-1, 2, 2))
+        lags = np.unique(below)
+        if len(lags) > MOST_LAGS:
+            lags, complete = lags[np.linspace(0, len(lags) - 1, MOST_LAGS).astype(int)], False
+    return np.concatenate(layers), lags, complete
+
+
+def delta_against_depth(kernel_length: int = 2, deepest: int = 12) -> Picture:
+    """Δ of undilated and of doubling stacks, depth 1 … ``deepest``."""
+    depths = np.arange(1, deepest + 1)
+    plain = [compose([reach(kernel_length, 1)] * n) for n in depths]
+    doubling = [compose(reach(kernel_length, 2**i) for i in range(n)) for n in depths]
+    picture, ax = _picture(
+        f"Δ against depth on a logarithmic axis: the undilated stack creeps to {plain[-1]} at depth {deepest}, the one whose "
+        f"dilation doubles rises as a straight line to {doubling[-1]}."
+    )
+    ax.semilogy(depths, doubling, "o-", color=BLUE, label="dilations 1, 2, 4, …")
+    ax.semilogy(depths, plain, "s--", color=ORANGE, label="no dilation")
+    ax.set(xlabel="depth (layers)", ylabel="Δ (samples)", xticks=depths)
+    ax.legend(frameon=False)
+    return picture
+
+
+def receptive_field(config: WaveNetConfig, others: Sequence[tuple[int, float]]) -> Picture:
+    """The tree of ``config``, and its place among ``others``, given as (Δ, γ), in the Δ-γ plane."""
+    picture, (tree, plane) = _picture(
+        f"Left, the tree of one output over {config.receptive_field} inputs; right, this choice among {len(others)} others in "
+        f"the plane of Δ and γ, at Δ = {config.receptive_field}, γ = {config.gamma:.0f}.",
+        columns=2,
+        width=10.5,
+        height=3.6,
+        width_ratios=[1.8, 1],
+    )
+    _draw_tree(tree, config)
+    plane.loglog(*zip(*others, strict=True), ".", color=GREY, markersize=3, alpha=0.5)
+    plane.loglog(config.receptive_field, config.gamma, "*", color=RED, markersize=16)
+    plane.set(title="★ this choice, · all others", xlabel="Δ (samples)", ylabel="γ (parameters / depth)")
+    return picture
+
+
+def lag_profile(profile: Tensor, delta: int) -> Picture:
+    """How strongly an output depends on each lag (n_lags,), as measured, with Δ by formula as a line."""
+    picture, ax = _picture(
+        f"The measured dependence of one output on each of {len(profile)} past inputs, on a logarithmic axis: positive up to "
+        f"lag {delta - 1}, and nothing beyond the line at Δ = {delta}."
+    )
+    values = np.where(profile > 0, profile, np.nan)
+    ax.semilogy(values, ".", color=BLUE, markersize=3)
+    ax.axvline(delta - 0.5, color=RED, linestyle="--", label=f"Δ = {delta}")
+    ax.set(xlabel="lag (samples ago)", ylabel="|∂ output / ∂ input|", xlim=(-0.02 * len(profile), len(profile)))
+    ax.legend(frameon=False)
+    return picture
+
+
+def quantization(waveform: Tensor, mu_law: MuLaw, sample_rate: int) -> Picture:
+    """µ-law's curve, and a waveform (time,) before and after it."""
+    picture, (curve, wave) = _picture(
+        f"Left, µ-law's staircase with {mu_law.levels} levels: fine steps near zero, coarse ones far from it. Right, "
+        f"{len(waveform)} samples of a waveform and the steps that are left of it.",
+        columns=2,
+        width=10.5,
+        height=3.0,
+        width_ratios=[1, 2],
+    )
+    x = np.linspace(-1, 1, 2001, dtype=np.float32)
+    curve.plot(x, mu_law.decode(mu_law.encode(_tensor(x)[None]))[0], color=RED)
+    curve.plot([-1, 1], [-1, 1], color=GREY, linestyle=":")
+    curve.set(title=f"{mu_law.levels} levels", xlabel="in", ylabel="out")
+    time = np.arange(len(waveform)) / sample_rate * 1000
+    wave.plot(time, waveform, color=GREY, label="waveform")
+    wave.step(time, mu_law.decode(mu_law.encode(waveform[None]))[0], where="mid", color=RED, label="decoded codes")
+    wave.set(title="a waveform and its codes", xlabel="ms", ylabel="amplitude")
+    wave.legend(frameon=False, loc="upper right")
+    return picture
+
+
+def _tensor(x: np.ndarray) -> Tensor:
+    import torch
+
+    return torch.from_numpy(x)
+
+
+def training(
+    losses: Sequence[float],
+    alt: str,
+    references: dict[str, float] | None = None,
+    smooth: int = 10,
+    unit: str = "bits per sample",
+    expected: Sequence[Sequence[float]] = (),
+) -> Picture:
+    """Loss over the steps, with its running mean over ``smooth`` steps, and what to compare it with.
+
+    Args:
+        losses: of every step.
+        alt: what the picture shows.
+        references: levels by name, drawn as lines.
+        smooth: steps of the running mean.
+        unit: of the losses.
+        expected: earlier curves, each as means of ``smooth`` steps.
+    """
+    picture, ax = _picture(alt)
+    steps = np.arange(1, len(losses) + 1)
+    ax.plot(steps, losses, ".", color=GREY, markersize=3, alpha=0.6, label="each step")
+    if 1 < smooth <= len(losses):
+        mean = np.convolve(losses, np.ones(smooth) / smooth, mode="valid")
+        ax.plot(steps[smooth - 1 :], mean, color=BLUE, label=f"mean of {smooth} steps")
+    for i, means in enumerate(expected):
+        middle = smooth * np.arange(len(means)) + (smooth + 1) / 2
+        ax.plot(middle, means, "o", color=GREEN, markersize=5, alpha=0.6, label="expected" if i == 0 else None)
+    for (name, level), style in zip((references or {}).items(), ["--", "-.", ":"], strict=False):
+        ax.axhline(level, color=ORANGE, linestyle=style, label=name)
+    ax.set(xlabel="step", ylabel=unit, ylim=(0, None))
+    ax.legend(frameon=False)
+    return picture
+
+
+def scores(board: Sequence[Score], alt: str) -> Picture:
+    """A scoreboard as bars: accuracy, and bits per sample."""
+    picture, (left, right) = _picture(alt, columns=2, height=2.2, width=9.5, sharey=True)
+    names = [score.name for score in board][::-1]
+    colors = [RED if name == "this model" else GREY for name in names]
+    for ax, values, label, form in (
+        (left, [100 * score.accuracy for score in board], "accuracy in % (higher is better)", "%.1f"),
+        (right, [score.bits for score in board], "bits per sample (lower is better)", "%.3f"),
+    ):
+        bars = ax.barh(names, values[::-1], color=colors)
+        ax.bar_label(bars, fmt=form, padding=3)
+        ax.margins(x=0.18)
+        ax.set(xlabel=label)
+    return picture
+
+
+def waveforms(named: dict[str, Tensor], sample_rate: int, alt: str) -> Picture:
+    """Waveforms (time,) under one another, on the same scale."""
+    picture, _ = _picture(alt, height=0.3 + 1.3 * len(named))
+    picture.clear()
+    axes = picture.subplots(len(named), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for ax, (name, waveform) in zip(axes, named.items(), strict=True):
+        ax.plot(np.arange(len(waveform)) / sample_rate, waveform, color=BLUE, linewidth=0.6)
+        ax.set_title(name, loc="left", fontsize=9)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[-1].set(xlabel="seconds")
+    return picture
