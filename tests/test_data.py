@@ -428,13 +428,13 @@ def nothing() -> Iterator[bytes]:
 @pytest.mark.parametrize("garbage", [html, cut_short, corrupt, nothing])
 def test_what_is_no_archive_is_refused(serve, own_cache, garbage):
     server = serve(garbage)
-    refused(lambda: speech_commands(9, server.url), OSError, server.url)
+    refused(lambda: speech_commands(9, server.url), ConnectionError, server.url)
     assert not list(own_cache.rglob("*.partial"))
 
 
 def test_download_cut_short_is_refused(serve):
     server = serve(cut_short, headers={"Content-Length": "1000000"})
-    refused(lambda: speech_commands(9, server.url), OSError, server.url)
+    refused(lambda: speech_commands(9, server.url), ConnectionError, server.url)
 
 
 @pytest.mark.parametrize("answer", [b"what?\r\n\r\n", b"", b"HTTP/1.0 404 Not Found\r\n\r\n"])
@@ -450,7 +450,7 @@ def test_server_that_gives_no_archive_is_refused(answer):
         thread = threading.Thread(target=respond, daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/x.tar.gz"
-        refused(lambda: speech_commands(2, url), OSError, url)
+        refused(lambda: speech_commands(2, url), ConnectionError, url)
         thread.join(10)
 
 
@@ -485,7 +485,7 @@ def test_cache_is_where_the_environment_says(serve, monkeypatch, tmp_path):
 
 
 def test_unreachable_network_is_refused(no_network):
-    refused(lambda: speech_commands(1), OSError, "speech_commands_v0.02.tar.gz")
+    refused(lambda: speech_commands(1), ConnectionError, "speech_commands_v0.02.tar.gz")
 
 
 # Sample audio
