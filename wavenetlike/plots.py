@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -225,21 +226,16 @@ def quantization(waveform: Tensor, mu_law: MuLaw, sample_rate: int) -> Picture:
         width_ratios=[1, 2],
     )
     x = np.linspace(-1, 1, 2001, dtype=np.float32)
-    curve.plot(x, mu_law.decode(mu_law.encode(_tensor(x)[None]))[0], color=RED)
+    curve.plot(x, mu_law.decode(mu_law.encode(torch.from_numpy(x)[None]))[0], color=RED)
     curve.plot([-1, 1], [-1, 1], color=GREY, linestyle=":")
     curve.set(title=f"{mu_law.levels} levels", xlabel="in", ylabel="out")
     time = np.arange(len(waveform)) / sample_rate * 1000
     wave.plot(time, waveform, color=GREY, label="waveform")
     wave.step(time, mu_law.decode(mu_law.encode(waveform[None]))[0], where="mid", color=RED, label="decoded codes")
     wave.set(title="a waveform and its codes", xlabel="ms", ylabel="amplitude")
-    wave.legend(frameon=False, loc="upper right")
+    wave.margins(y=0.3)
+    wave.legend(frameon=False, loc="upper right", ncols=2)
     return picture
-
-
-def _tensor(x: np.ndarray) -> Tensor:
-    import torch
-
-    return torch.from_numpy(x)
 
 
 def training(

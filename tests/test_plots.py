@@ -1,0 +1,77 @@
+"""Every picture is drawn, says in words what it shows, and leaves nothing behind."""
+
+import html
+import struct
+from collections.abc import Callable
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from wavenetlike import MuLaw, WaveNetConfig, plots
+from wavenetlike.analysis import Score
+
+SMALL = WaveNetConfig(levels=4, n_blocks=1, n_layers=3, residual_channels=2, gate_channels=2, skip_channels=2)
+WAVE = torch.linspace(-1, 1, 300)
+BOARD = [Score("commonest code", 0.4, 1.9), Score("this model", 0.9, 0.4)]
+PICTURES: dict[str, Callable[[], plots.Picture]] = {
+    "series": lambda: plots.series([1.0, 2.0, 3.0], "a line", first=1700),
+    "series of a tensor": lambda: plots.series(WAVE, "a line"),
+    "ar2 inside, swinging": lambda: plots.ar2(1.4, -0.7, [0.0, 1.0, 2.0]),
+    "ar2 inside, fading": lambda: plots.ar2(0.3, 0.3, [0.0, 1.0, 2.0]),
+    "ar2 outside": lambda: plots.ar2(1.5, 0.5, [0.0, 1.0, 9.0]),
+    "estimates": lambda: plots.estimates([100, 10, 1000], [0.4, 0.2, 0.5], 0.5, [0.1, 0.3, 0.03], "b"),
+    "tree": lambda: plots.dilated_tree(SMALL),
+    "tree of kernel length 1": lambda: plots.dilated_tree(WaveNetConfig(kernel_length=1, n_layers=2, n_blocks=1)),
+    "tree of the full WaveNet": lambda: plots.dilated_tree(WaveNetConfig()),
+    "delta against depth": lambda: plots.delta_against_depth(kernel_length=3, deepest=5),
+    "receptive field": lambda: plots.receptive_field(SMALL, [(1, 10.0), (8, 20.0)]),
+    "lag profile": lambda: plots.lag_profile(torch.tensor([1.0, 0.1, 0.0, 0.0]), delta=2),
+    "quantization": lambda: plots.quantization(WAVE, MuLaw(10), 16000),
+    "training": lambda: plots.training([3.0, 2.0, 1.0], "a falling line", {"bigram": 1.5}, smooth=2, expected=[[2.5]]),
+    "training, one step": lambda: plots.training([3.0], "a dot"),
+    "scores": lambda: plots.scores(BOARD, "bars"),
+    "waveforms": lambda: plots.waveforms({"one": WAVE, "another": WAVE[:100]}, 16000, "two waveforms"),
+    "one waveform": lambda: plots.waveforms({"only": WAVE}, 8000, "a waveform"),
+}
+
+
+@pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES)
+def test_picture_is_drawn_with_its_alternative_text(draw: Callable[[], plots.Picture]) -> None:
+    picture = draw()
+    png = picture.png()
+    width, height = struct.unpack(">II", png[16:24])
+    assert png.startswith(b"\x89PNG")
+    assert width > 400
+    assert height > 100
+    assert picture.alt
+    assert f'alt="{html.escape(picture.alt)}"' in picture._repr_html_()
+    assert plt.get_fignums() == []
+
+
+def test_alternative_text_is_escaped() -> None:
+    assert 'alt="a &lt; b &quot;c&quot;"' in plots.series([1.0], 'a < b "c"')._repr_html_()
+
+
+@pytest.mark.parametrize("kernel_length", range(1, 5))
+@pytest.mark.parametrize("dilation_rate", range(1, 4))
+@pytest.mark.parametrize("n_blocks", [1, 2])
+def test_tree_reaches_the_inputs_that_matter(kernel_length: int, dilation_rate: int, n_blocks: int) -> None:
+    config = WaveNetConfig(n_blocks=n_blocks, n_layers=3, kernel_length=kernel_length, dilation_rate=dilation_rate)
+    lags = {0}
+    for dilation in config.dilations:
+        lags = {lag + tap * dilation for lag in lags for tap in range(kernel_length)}
+    lines, reached, complete = plots._branches(config)
+    assert complete
+    assert set(reached.tolist()) == lags
+    assert max(lags) == config.receptive_field - 1
+    assert lines[..., 0].min() == -max(lags)
+
+
+def test_a_wide_tree_is_thinned_but_keeps_its_ends() -> None:
+    config = WaveNetConfig()
+    _, reached, complete = plots._branches(config)
+    assert not complete
+    assert len(reached) <= plots.MOST_LAGS * config.kernel_length
+    assert reached.min() == 0
+    assert reached.max() == config.receptive_field - 1
