@@ -1,6 +1,6 @@
 # make lab     opens the notebooks in JupyterLab
 # make test    checks everything: style, types, units and properties, notebooks
-# make notebooks   runs the notebooks anew and stores what they print
+# make notebooks   runs the notebooks anew, without a network, and stores what they print
 # Each sets up .venv first, where that has not been done since pyproject.toml changed.
 
 PYTHON ?= python3
@@ -21,7 +21,7 @@ test: .venv/test
 	$(BIN)/python -m pytest --nbval notebooks
 
 notebooks: .venv/test
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	PYTHONPATH=tests/offline WAVENETLIKE_CACHE=$$(mktemp -d) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 .venv/lab: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else f'{sys.executable} is Python {sys.version.split()[0]}; wavenetlike needs 3.11 to 3.14: try make lab PYTHON=python3.12')"

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wavenetlike.checks import check_int, check_longer
+from wavenetlike.checks import check_int, check_longer, check_series
 from wavenetlike.data import encode_clips
 from wavenetlike.data.clips import Item
 from wavenetlike.models import WaveNet
@@ -118,15 +118,7 @@ def least_squares_ar(series: Sequence[float] | Tensor, order: int = 2) -> ARFit:
         TypeError, ValueError: an argument out of its range.
     """
     check_int("order", order, 1, "2 is Yule's")
-    x = torch.as_tensor(series, dtype=torch.float64)
-    if x.dim() != 1 or not torch.isfinite(x).all():
-        raise ValueError(
-            f"The series has shape {tuple(x.shape)} or holds NaN; it must be (time,) and finite: pass one series without gaps."
-        )
-    if len(x) <= 2 * order + 1:
-        raise ValueError(
-            f"The series has {len(x)} samples; order {order} needs at least {2 * order + 2}, more than it has unknowns: use a longer series."
-        )
+    x = check_series(series, 2 * order + 2)
     # Around 0 and as large as 1, so that a large offset or unit costs no digits.
     center = x.mean()
     scale = (x - center).abs().max().clamp(min=torch.finfo(x.dtype).tiny)
@@ -211,14 +203,23 @@ def _entropy(p: Tensor) -> float:
 @torch.inference_mode()
 def score(model: WaveNet, clips: Iterable[Tensor]) -> Score:
     """The model on the same footing: codes (time,) longer than Δ, scored where all of Δ is known."""
+    training = model.training
     model.eval()
     hits = bits = n = 0.0
-    for clip in clips:
+    for i, clip in enumerate(clips):
+        if not isinstance(clip, Tensor):
+            raise TypeError(
+                f"Clip {i} is a {type(clip).__name__}; score takes codes (time,): use scoreboard(model, dataset), or data.encode_clips first."
+            )
+        clip = clip.to(next(model.parameters()).device)
         targets = clip[None, model.receptive_field :]
         logits = model(clip[None, :-1], padded=False)
         bits += model.head.loss(logits, targets).item() * targets.numel()
         hits += (logits.argmax(dim=1) == targets).sum().item()
         n += targets.numel()
+    model.train(training)
+    if not n:
+        raise ValueError("There are no clips; a score needs at least one: pass what data.encode_clips gives.")
     return Score("this model", hits / n, bits / n)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Integral, Real
 from pathlib import Path
 
 import torch
@@ -15,12 +17,59 @@ def check_int(name: str, value: object, least: int, hint: str) -> None:
         TypeError: not an integer (True and False are not integers here).
         ValueError: smaller than ``least``.
     """
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
             f"{name}={value!r} is a {type(value).__name__}; it must be an integer of at least {least}: {hint}."
         )
     if value < least:
         raise ValueError(f"{name}={value} is too small; it must be at least {least}: {hint}.")
+
+
+def check_positive(name: str, value: object, example: str) -> None:
+    """Refuse ``value`` unless it is a finite number above 0.
+
+    Raises:
+        TypeError: no number.
+        ValueError: not finite, or not above 0.
+    """
+    if not isinstance(value, Real):
+        raise TypeError(
+            f"{name}={value!r} is a {type(value).__name__}; it must be a finite number above 0: try {example}."
+        )
+    if not 0 < float(value) < math.inf:
+        raise ValueError(f"{name}={value} is not a finite number above 0: try {example}.")
+
+
+def check_series(series: object, least: int) -> Tensor:
+    """The series as float64 (time,), or a refusal.
+
+    Raises:
+        TypeError: no sequence of numbers.
+        ValueError: fewer than ``least`` numbers, constant, not finite, or not one-dimensional.
+    """
+    try:
+        x = torch.as_tensor(series, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"The series is a {type(series).__name__} that is no sequence of numbers; pass a list or a tensor (time,), from a generator list(itertools.islice(it, 1000))."
+        ) from error
+    if x.dim() != 1:
+        raise ValueError(
+            f"The series has shape {tuple(x.shape)}; it must be (time,): pass one series, for example data[0]."
+        )
+    if not torch.isfinite(x).all():
+        raise ValueError(
+            "The series holds NaN or infinite numbers; all must be finite: leave them out, or check how it was made."
+        )
+    if len(x) < least:
+        raise ValueError(
+            f"The series has {len(x)} samples; it needs at least {least}, as many as there is to learn from it: use a longer one."
+        )
+    if x.min() == x.max():
+        raise ValueError(
+            f"The series is {x[0].item():.4g} throughout; it must vary, or there is nothing to learn: check how it was made."
+        )
+    return x
 
 
 def check_seed(seed: object) -> None:
@@ -30,8 +79,8 @@ def check_seed(seed: object) -> None:
         TypeError, ValueError: no integer in 0 … 2³² - 1.
     """
     check_int("seed", seed, 0, "any number below 2³²")
-    if isinstance(seed, int) and seed >= 2**32:
-        raise ValueError(f"seed={seed} is too large; it must be below {2**32}: try {seed % 2**32}.")
+    if isinstance(seed, Integral) and int(seed) >= 2**32:
+        raise ValueError(f"seed={seed} is too large; it must be below {2**32}: try {int(seed) % 2**32}.")
 
 
 def check_waveform(waveform: Tensor) -> None:

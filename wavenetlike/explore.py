@@ -15,10 +15,13 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from wavenetlike.checks import check_int
 from wavenetlike.data import ar2_process, is_stationary, largest_root
 from wavenetlike.models import WaveNetConfig
 from wavenetlike.plots import Picture, ar2, receptive_field
 
+MOST = 1e100
+"""A series that explodes is drawn up to here; floats end soon after."""
 SAMPLE_RATES = [8000, 16000, 22050, 44100, 48000]
 
 
@@ -65,6 +68,7 @@ def explore_ar2(a: float = -0.4, b: float = 0.5, n_samples: int = 150) -> Explor
         a, b: where to begin, -2.2 … 2.2 and -1.2 … 1.2.
         n_samples: of the series that is drawn, always with the same noise.
     """
+    check_int("n_samples", n_samples, 2, "150 fill the picture")
     controls = {
         "a": widgets.FloatSlider(a, min=-2.2, max=2.2, step=0.05, description="a (last sample)"),
         "b": widgets.FloatSlider(b, min=-1.2, max=1.2, step=0.05, description="b (the one before)"),
@@ -74,6 +78,7 @@ def explore_ar2(a: float = -0.4, b: float = 0.5, n_samples: int = 150) -> Explor
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the words below say it
             x = list(itertools.islice(ar2_process(a, b, 0, 0, seed=1), n_samples))
+        x = list(itertools.takewhile(lambda value: abs(value) < MOST, x))
         return ar2(a, b, x), _ar2_words(a, b)
 
     return Explorer(controls, draw)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from wavenetlike.checks import check_codes, check_int, check_seed
-from wavenetlike.models import WaveNet
+from wavenetlike.checks import check_codes, check_int, check_positive, check_seed
+from wavenetlike.models import WaveNet, check_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,16 +119,18 @@ def generate(
     Raises:
         TypeError, ValueError: an argument out of its range, or a prefix that is no codes.
     """
+    check_model(model)
     _check_arguments(n, temperature, batch, method, seed)
-    past = _past(model, prefix, batch)
+    device = next(model.parameters()).device
+    past = _past(model, prefix, batch).to(device)
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     start, step = METHODS[method]
     codes = torch.empty(batch, n, dtype=torch.int64)
     memory, logits = start(model, past)
     for t in _bar(n, progress):
-        codes[:, t] = model.head.sample(logits, temperature, greedy, generator)
+        codes[:, t] = model.head.sample(logits.cpu(), temperature, greedy, generator)
         if t + 1 < n:
-            memory, logits = step(model, memory, codes[:, t])  # type: ignore[operator]
+            memory, logits = step(model, memory, codes[:, t].to(device))  # type: ignore[operator]
     return Generated(model.mu_law.decode(codes), codes)
 
 
@@ -143,7 +144,7 @@ def _past(model: WaveNet, prefix: Tensor | None, batch: int) -> Tensor:
         raise ValueError(
             f"The prefix has a batch of {len(prefix)}; it must be 1 or batch={batch}: pass prefix[:1], or batch={len(prefix)}."
         )
-    return torch.cat([silence, prefix.expand(batch, -1)], dim=1)
+    return torch.cat([silence, prefix.expand(batch, -1)], dim=1)[:, -model.receptive_field :]
 
 
 def _check_arguments(n: int, temperature: float, batch: int, method: str, seed: int | None) -> None:
@@ -151,10 +152,7 @@ def _check_arguments(n: int, temperature: float, batch: int, method: str, seed: 
     check_int("batch", batch, 1, "1 makes one sound")
     if seed is not None:
         check_seed(seed)
-    if not 0 < temperature < math.inf:
-        raise ValueError(
-            f"temperature={temperature} must be a finite number above 0: try 1.0, or greedy=True for the likeliest codes."
-        )
+    check_positive("temperature", temperature, "1.0, or with greedy=True too, which does not use it")
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown; it must be one of {', '.join(METHODS)}: try 'cached'.")
 

@@ -72,6 +72,8 @@ class SoftmaxHead(nn.Module):
         """Logits (batch, levels) → codes (batch,), drawn from softmax(logits / temperature), or the likeliest."""
         if greedy:
             return outputs.argmax(dim=1)
+        # The likeliest at 0 first, or a very low temperature would make all of them infinite.
+        outputs = outputs - outputs.amax(dim=1, keepdim=True)
         return torch.multinomial((outputs / temperature).softmax(dim=1), 1, generator=generator)[:, 0]
 
 

@@ -48,6 +48,7 @@ class WaveNetConfig:
         for field in dataclasses.fields(self):
             least = 2 if field.name == "levels" else 1
             check_int(field.name, getattr(self, field.name), least, f"the full WaveNet has {field.default}")
+            object.__setattr__(self, field.name, int(getattr(self, field.name)))  # a NumPy integer has no JSON
 
     @property
     def dilations(self) -> list[int]:
@@ -174,19 +175,45 @@ def build_wavenet() -> WaveNet:
 
 
 def save(model: WaveNet, path: str | Path) -> None:
-    """Write the weights and the config of ``model`` to one safetensors file, whole or not at all."""
+    """Write the weights and the config of ``model`` to one safetensors file, whole or not at all.
+
+    Raises:
+        TypeError: no `WaveNet`.
+        OSError: no such folder, a folder in the place of the file, or no room.
+    """
     from safetensors.torch import save as to_bytes
 
-    path = Path(path)
-    check_exists(path.absolute().parent)
+    path = Path(path).absolute()
+    check_model(model)
+    check_exists(path.parent)
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"{str(path)!r} is a folder; pass the file to write: try {str(path / 'wavenet.safetensors')!r}."
+        )
     config = json.dumps(dataclasses.asdict(model.config))
+    content = to_bytes(model.state_dict(), metadata={"wavenetlike.config": config})
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(to_bytes(model.state_dict(), metadata={"wavenetlike.config": config}))
-    partial.replace(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_model(model: object) -> None:
+    """Refuse what is no `WaveNet`.
+
+    Raises:
+        TypeError: something else.
+    """
+    if not isinstance(model, WaveNet):
+        raise TypeError(
+            f"The model is a {type(model).__name__}; it must be a WaveNet: try build_wavenet_toy(), or train_stack_ar for a Block."
+        )
 
 
 def load(path: str | Path) -> WaveNet:
-    """The model that `save` wrote to ``path``, on the CPU.
+    """The model that `save` wrote to ``path``, in float32 on the CPU.
 
     Raises:
         FileNotFoundError: nothing at ``path``.

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from wavenetlike.analysis import Score, ar2_period, ar2_spectrum
-from wavenetlike.data import is_stationary
+from wavenetlike.data import is_stationary, largest_root
 from wavenetlike.layers import compose, reach
 from wavenetlike.models import WaveNetConfig
 from wavenetlike.quantize import MuLaw
@@ -70,10 +70,10 @@ def series(x: Sequence[float] | Tensor, alt: str, first: int = 0, xlabel: str = 
 
 def ar2(a: float, b: float, x: Sequence[float]) -> Picture:
     """An AR(2) process: where (a, b) lies, the series ``x`` (time,), and its spectrum where it has one."""
-    state = "inside" if is_stationary(a, b) else "outside"
+    state = "inside" if is_stationary(a, b) else "on the border of" if largest_root(a, b) < 1 + 1e-9 else "outside"
     picture, (where, when, tones) = _picture(
         f"Three panels for a = {a:.2f}, b = {b:.2f}: the point {state} the stationarity triangle; {len(x)} samples of the "
-        f"series; {'its power spectrum' if state == 'inside' else 'no spectrum, since the series grows'}.",
+        f"series; {'its power spectrum' if state == 'inside' else 'no spectrum, since the series does not settle'}.",
         columns=3,
         width=10.5,
         height=3.0,
@@ -204,8 +204,8 @@ def receptive_field(config: WaveNetConfig, others: Sequence[tuple[int, float]]) 
 def lag_profile(profile: Tensor, delta: int) -> Picture:
     """How strongly an output depends on each lag (n_lags,), as measured, with Δ by formula as a line."""
     picture, ax = _picture(
-        f"The measured dependence of one output on each of {len(profile)} past inputs, on a logarithmic axis: positive up to "
-        f"lag {delta - 1}, and nothing beyond the line at Δ = {delta}."
+        f"The measured dependence of one output on each of {len(profile)} past inputs, on a logarithmic axis: the last at "
+        f"lag {int(profile.nonzero().max())}, beside a line at Δ = {delta}."
     )
     values = np.where(profile > 0, profile, np.nan)
     ax.semilogy(values, ".", color=BLUE, markersize=3)

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from wavenetlike.checks import check_int, check_longer
+from wavenetlike.checks import check_int, check_positive, check_series
 from wavenetlike.data import encode_clips, window_batch
 from wavenetlike.data.clips import Item
 from wavenetlike.heads import GaussianHead, Losses, MSEHead
-from wavenetlike.layers import CausalConv1d
-from wavenetlike.models import WaveNet
+from wavenetlike.layers import Block, CausalConv1d
+from wavenetlike.models import WaveNet, check_model
 
 WARM_UP = 10
 """Steps over which the learning rate rises."""
@@ -42,7 +42,8 @@ def train_stack_ar(stack: nn.Module, data: Sequence[float] | Tensor, loss_type: 
 
     Args:
         stack: `Block` or `build_ar2()`, of one channel.
-        data: the series, (time,), finite, at least Δ + 1 samples; of any scale.
+        data: the series, (time,), finite, of more samples than the stack has parameters and Δ together; of any scale, and
+            with an offset up to some 10⁵ times its spread, since the stack holds float32.
         loss_type: `Losses.mse`, or `Losses.gaussian` to learn σ as well.
 
     Raises:
@@ -50,9 +51,9 @@ def train_stack_ar(stack: nn.Module, data: Sequence[float] | Tensor, loss_type: 
     """
     if not isinstance(loss_type, Losses):
         raise TypeError(f"loss_type={loss_type!r} is no member of Losses; pass Losses.mse or Losses.gaussian.")
-    series = _check_series(data, delta := int(stack.receptive_field))  # type: ignore[arg-type]
-    if (channels := next(stack.parameters()).shape[1]) != 1:
-        raise ValueError(f"The stack has {channels} channels; a series has one: try Block(1, 2, 1), with channels=1.")
+    _check_stack(stack)
+    delta = int(stack.receptive_field)  # type: ignore[arg-type]
+    series = check_series(data, delta + 1 + sum(p.numel() for p in stack.parameters()))
     # Around 0 and as large as 1, so that every scale is as easy; an affine stack takes both back into its biases.
     center, scale = series.mean(), (series - series.mean()).abs().max()
     standard = (series - center) / scale
@@ -64,13 +65,26 @@ def train_stack_ar(stack: nn.Module, data: Sequence[float] | Tensor, loss_type: 
         losses = [loss + scale.log().item() for loss in losses]
     else:
         losses = [loss * scale.square().item() for loss in losses]
-    if not math.isfinite(losses[-1]):
+    fitted = [p.to(next(stack.parameters()).dtype) for p in learner.parameters()]
+    if not math.isfinite(losses[-1]) or not all(p.isfinite().all() for p in fitted):
         raise ValueError(
-            "The loss is no longer finite: the series grows beyond what floats hold, or is predicted without error, so that "
+            "The fit is no longer finite: the series grows beyond what floats hold, or is predicted without error, so that "
             "a Gaussian's σ would be 0; use Losses.mse, or fewer samples, the stack is as it was."
         )
     stack.load_state_dict(learner.state_dict())
     return StackFit(head, losses)
+
+
+def _check_stack(stack: object) -> None:
+    if not isinstance(stack, (Block, CausalConv1d)):
+        raise TypeError(
+            f"The stack is a {type(stack).__name__}; it must be a Block or build_ar2(): a WaveNet learns by train.train."
+        )
+    shape = tuple(next(stack.parameters()).shape[:2])
+    if shape != (1, 1):
+        raise ValueError(
+            f"The stack has (out, in) = {shape} channels; a series has one: try Block(1, 2, 1), with channels=1."
+        )
 
 
 def _fit(
@@ -95,24 +109,6 @@ def _rescale(stack: nn.Module, center: Tensor, scale: Tensor) -> None:
     one = torch.ones(1, 1, int(stack.receptive_field), dtype=torch.float64)  # type: ignore[arg-type]
     gain = stack(one, padded=False) - stack(0 * one, padded=False)
     convolutions[-1].bias.add_(center * (1 - gain.squeeze()))  # type: ignore[union-attr]
-
-
-def _check_series(data: Sequence[float] | Tensor, delta: int) -> Tensor:
-    series = torch.as_tensor(data, dtype=torch.float64)
-    if series.dim() != 1:
-        raise ValueError(
-            f"The series has shape {tuple(series.shape)}; it must be (time,): pass one series, for example data[0]."
-        )
-    check_longer("The series", len(series), delta)
-    if not torch.isfinite(series).all():
-        raise ValueError(
-            "The series holds NaN or infinite numbers; all must be finite: leave them out, or check how it was made."
-        )
-    if series.min() == series.max():
-        raise ValueError(
-            f"The series is {series[0].item():.4g} throughout; it must vary, or there is nothing to learn: check how it was made."
-        )
-    return series
 
 
 def _minimize(stack: nn.Module, head: MSEHead | GaussianHead, inputs: Tensor, targets: Tensor) -> list[float]:
@@ -173,7 +169,7 @@ def train(
             each longer than Δ.
         steps: how many steps, at least 1; None: as many as fit in ``seconds``.
         seconds: wall-clock time to train, above 0; 60 if neither is given; with both, whichever ends first.
-        window: codes predicted per example, at least 1; fewer where a clip is shorter.
+        window: codes predicted per example, at least 1; fewer where a clip of the batch is shorter.
         batch_size: windows a step, at least 1.
         learning_rate: of Adam, above 0; reached over the first 10 steps, then falling to 0 at the end.
         seed: of the windows, at least 0.
@@ -181,10 +177,11 @@ def train(
 
     Raises:
         TypeError, ValueError: an argument out of its range, an empty dataset, a clip that is no waveform or not longer
-            than Δ.
+            than Δ, or a gradient that is no longer finite.
     """
     if steps is None and seconds is None:
         seconds = 60.0
+    check_model(model)
     _check_training(steps, seconds, window, batch_size, learning_rate, seed)
     delta = model.receptive_field
     clips = encode_clips(dataset, model.mu_law, delta)
@@ -214,12 +211,17 @@ def _done(step: int, steps: int | None, elapsed: float, seconds: float | None) -
 def _step(model: WaveNet, optimizer: torch.optim.Optimizer, rate: float, codes: Tensor) -> float:
     """One step on codes (batch, Δ + window); the loss in bits per sample."""
     model.train()
+    codes = codes.to(next(model.parameters()).device)
     optimizer.param_groups[0]["lr"] = rate
     optimizer.zero_grad()
     loss = model.head.loss(model(codes[:, :-1], padded=False), codes[:, model.receptive_field :])
     loss.backward()
     # Without it the toy gained 14% instead of 16% on a bigram model in 250 steps on five real clips.
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    if not norm.isfinite():
+        raise ValueError(
+            f"Training diverged at learning_rate={rate:.3g}: the gradient is no longer finite, and the weights are those of the step before; build the model anew and try {rate / 10:.1g}."
+        )
     optimizer.step()
     return loss.item()
 
@@ -232,11 +234,9 @@ def _check_training(
     check_int("window", window, 1, "4000 is a quarter of a second at 16 kHz")
     check_int("batch_size", batch_size, 1, "1 is enough on a laptop")
     check_int("seed", seed, 0, "any such number")
-    for name, value in {"seconds": seconds, "learning_rate": learning_rate}.items():
-        if value is not None and not 0 < value < math.inf:
-            raise ValueError(
-                f"{name}={value} must be a finite number above 0: try {'60' if name == 'seconds' else '0.006'}."
-            )
+    if seconds is not None:
+        check_positive("seconds", seconds, "60")
+    check_positive("learning_rate", learning_rate, "0.006")
 
 
 class _Bar:

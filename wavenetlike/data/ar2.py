@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
+from numbers import Real
 
 import torch
 
@@ -13,7 +14,8 @@ from wavenetlike.checks import check_seed
 
 def is_stationary(a: float, b: float) -> bool:
     """Whether (a, b) lies inside the triangle |b| < 1, b + a < 1, b - a < 1."""
-    return abs(b) < 1 and b + a < 1 and b - a < 1
+    # The corners of the triangle are where floats round: 1.4 - 0.4 must be the border.
+    return abs(b) < 1 - 1e-12 and b + a < 1 - 1e-12 and b - a < 1 - 1e-12
 
 
 def ar2_process(
@@ -38,6 +40,10 @@ def ar2_process(
     [50.0, 60.0, 1.0, 29.6]
     """
     for name, value in {"a": a, "b": b, "x0": x0, "x1": x1, "sigma": sigma, "c": c}.items():
+        if not isinstance(value, Real):
+            raise TypeError(
+                f"{name}={value!r} is a {type(value).__name__}; an AR(2) process needs numbers: try a=-0.4, b=0.5, x0=0, x1=0."
+            )
         if not math.isfinite(value):
             raise ValueError(
                 f"{name}={value} is not finite; an AR(2) process needs finite numbers: try a=-0.4, b=0.5, x0=0, x1=0."

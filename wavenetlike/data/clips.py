@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from numbers import Integral
 from pathlib import Path
 
 import torch
@@ -19,8 +20,9 @@ Item = tuple[Tensor, int, str, str]
 class Clips(Dataset[Item]):
     """The clips of a folder laid out as ``word/speaker_nohash_n.wav`` (or .flac), one item a clip.
 
-    An item is (waveform, sample_rate, label, speaker): float32 of shape (1, time) in [-1, 1], channels averaged;
-    samples a second; the word; the speaker. The clips come in turns, the first of every word, then the second of
+    An item is (waveform, sample_rate, label, speaker): float32 of shape (1, time), in [-1, 1], channels averaged;
+    samples a second; the word; the speaker. (A file of floats may hold more than [-1, 1]; what takes the waveform refuses
+    it then.) The clips come in turns, the first of every word, then the second of
     every word, so that the first few are of different words. Folders that begin with ``_`` (background noise) hold no
     words.
 
@@ -51,6 +53,10 @@ class Clips(Dataset[Item]):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Item:
+        if not isinstance(index, Integral):
+            raise TypeError(
+                f"A clip is asked for by {index!r}; pass one number, for several [clips[i] for i in range(5)]."
+            )
         path = self.paths[index]
         waveform, sample_rate = read_audio(path)
         return waveform, sample_rate, path.parent.name, path.stem.split("_nohash_")[0]
@@ -59,7 +65,8 @@ class Clips(Dataset[Item]):
 def _in_turns(folder: Path) -> list[Path]:
     words = sorted(word for word in folder.iterdir() if word.is_dir() and not word.name.startswith("_"))
     by_word = [
-        sorted(p for p in word.iterdir() if p.suffix in {".wav", ".flac"} and "_nohash_" in p.stem) for word in words
+        sorted(p for p in word.iterdir() if p.suffix.lower() in {".wav", ".flac"} and "_nohash_" in p.stem)
+        for word in words
     ]
     return [path for turn in itertools.zip_longest(*by_word) for path in turn if path is not None]
 
@@ -87,7 +94,7 @@ def read_audio(path: str | Path) -> tuple[Tensor, int]:
     path = check_exists(path)
     try:
         samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
+    except (soundfile.LibsndfileError, TypeError) as error:
         raise ValueError(
             f"{str(path)!r} cannot be read as audio ({error}); pass a wav, flac, ogg or mp3 file."
         ) from error

@@ -7,6 +7,7 @@ import os
 import tarfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
@@ -16,6 +17,8 @@ from wavenetlike.data.clips import Clips
 
 URL = "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
 TIMEOUT = 10
+ORDER = "order.txt"
+"""Names the clips beside it in the order of the archive."""
 UNREADABLE = (
     tarfile.TarError,
     EOFError,
@@ -46,32 +49,53 @@ def speech_commands(cutoff: int, url: str = URL) -> Clips:
     """
     check_int("cutoff", cutoff, 1, "5 clips are enough for a first model")
     folder = cache_folder() / "SpeechCommands" / Path(url).name.removesuffix(".tar.gz")
-    if len(list(folder.glob("[!_]*/*_nohash_*.wav"))) < cutoff:
+    if len(_kept(folder)) < cutoff:
         _stream(url, folder, cutoff)
-    return Clips(folder, cutoff)
+    clips = Clips(folder)
+    clips.paths = _kept(folder)[:cutoff]
+    return clips
+
+
+def _kept(folder: Path) -> list[Path]:
+    """The clips in the cache in the order of the archive, or, where they were put there by hand, in that of `Clips`."""
+    order = folder / ORDER
+    if order.exists():
+        return [path for line in order.read_text().split() if (path := folder / line).exists()]
+    return Clips(folder).paths if any(folder.glob("[!_]*/*_nohash_*.wav")) else []
 
 
 def _stream(url: str, folder: Path, cutoff: int) -> None:
-    kept = 0
+    """Read the archive from its beginning until ``cutoff`` clips are kept."""
     try:
         with (
             urllib.request.urlopen(url, timeout=TIMEOUT) as response,
             tarfile.open(fileobj=response, mode="r|gz") as archive,
         ):
-            for member in archive:
-                word, name = Path(member.name).parts[-2:] if len(Path(member.name).parts) > 1 else ("_", "")
-                content = archive.extractfile(member) if member.isfile() else None
-                if content is None or word.startswith("_") or "_nohash_" not in name or not name.endswith(".wav"):
-                    continue
-                _write(folder / word / name, content.read())
-                kept += 1
-                if kept == cutoff:
+            names = []
+            for name, content in _words(archive):
+                _write(folder / name, content)
+                names.append(name)
+                _write(folder / ORDER, "\n".join(names).encode())
+                if len(names) == cutoff:
                     return
     except UNREADABLE as error:
         raise ConnectionError(
             f"{url} sent no Speech Commands archive ({' '.join(str(error).split())}); check the network and the address, or use bundled_clips()."
         ) from error
-    raise OSError(f"{url} holds only {kept} clips, {cutoff} were asked for; ask for fewer, or use bundled_clips().")
+    raise OSError(
+        f"{url} holds only {len(names)} clips, {cutoff} were asked for; ask for fewer, or use bundled_clips()."
+    )
+
+
+def _words(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    """The clips of words in an archive, as word/file.wav and what is in it; no background noise, and no way out."""
+    for member in archive:
+        parts = Path(member.name).parts[-2:]
+        content = archive.extractfile(member) if member.isfile() else None
+        if content is None or len(parts) < 2 or parts[0].startswith(("_", ".")):
+            continue
+        if "_nohash_" in parts[1] and parts[1].endswith(".wav"):
+            yield "/".join(parts), content.read()
 
 
 def _write(path: Path, content: bytes) -> None:
