@@ -63,7 +63,7 @@ def check_series(series: object, least: int) -> Tensor:
         )
     if len(x) < least:
         raise ValueError(
-            f"The series has {len(x)} samples; it needs at least {least}, as many as there is to learn from it: use a longer one."
+            f"The series has {len(x)} samples; it needs at least {least}, more than the numbers to be learned from it: use a longer one."
         )
     if x.min() == x.max():
         raise ValueError(

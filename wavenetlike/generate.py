@@ -135,7 +135,7 @@ def generate(
 
 
 def _past(model: WaveNet, prefix: Tensor | None, batch: int) -> Tensor:
-    """What went before, (batch, time ≥ Δ): silence, then the prefix."""
+    """The last Δ codes before the first new one, (batch, Δ): silence, then the prefix."""
     silence = torch.full((batch, model.receptive_field), model.mu_law.silence)
     if prefix is None:
         return silence
