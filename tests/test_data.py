@@ -487,6 +487,34 @@ def test_first_clips_stay_the_first(serve):
     assert speech_commands(2, server.url).paths == first
 
 
+def test_interrupt_while_streaming_more_keeps_what_was_there(serve, own_cache, monkeypatch):
+    server = serve(lambda: archive(8))
+    before = speech_commands(4, server.url).paths
+    write = data.clips.Path.write_bytes
+
+    def interrupted(self, content):
+        if self.stem.startswith("v5"):
+            raise KeyboardInterrupt
+        return write(self, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(data.clips.Path, "write_bytes", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            speech_commands(8, server.url)
+    server.stop()
+    assert speech_commands(4, server.url).paths == before
+    assert len(speech_commands(5, server.url)) == 5
+
+
+def test_an_order_file_cut_short_hides_no_clip_that_it_names(serve, own_cache):
+    server = serve(lambda: archive(6))
+    before = speech_commands(3, server.url).paths
+    order = next(own_cache.rglob("order.txt"))
+    order.write_text(order.read_text()[:-4])
+    assert speech_commands(2, server.url).paths == before[:2]
+    assert len(speech_commands(6, server.url)) == 6
+
+
 def test_cache_is_where_the_environment_says(serve, monkeypatch, tmp_path):
     server = serve(lambda: archive(2))
     monkeypatch.setenv("WAVENETLIKE_CACHE", str(tmp_path / "mine"))

@@ -58,10 +58,16 @@ def speech_commands(cutoff: int, url: str = URL) -> Clips:
 
 def _kept(folder: Path) -> list[Path]:
     """The clips in the cache in the order of the archive, or, where they were put there by hand, in that of `Clips`."""
-    order = folder / ORDER
-    if order.exists():
-        return [path for line in order.read_text().split() if (path := folder / line).exists()]
+    if (folder / ORDER).exists():
+        return _listed(folder)
     return Clips(folder).paths if any(folder.glob("[!_]*/*_nohash_*.wav")) else []
+
+
+def _listed(folder: Path) -> list[Path]:
+    """The clips that the order file names and that are there."""
+    order = folder / ORDER
+    lines = order.read_text().split() if order.exists() else []
+    return [path for line in lines if (path := folder / line).is_file()]
 
 
 def _stream(url: str, folder: Path, cutoff: int) -> None:
@@ -71,20 +77,20 @@ def _stream(url: str, folder: Path, cutoff: int) -> None:
             urllib.request.urlopen(url, timeout=TIMEOUT) as response,
             tarfile.open(fileobj=response, mode="r|gz") as archive,
         ):
-            names = []
-            for name, content in _words(archive):
-                _write(folder / name, content)
-                names.append(name)
-                _write(folder / ORDER, "\n".join(names).encode())
-                if len(names) == cutoff:
+            known = {path.relative_to(folder).as_posix() for path in _listed(folder)}
+            count = 0
+            for count, (name, content) in enumerate(_words(archive), start=1):
+                if name not in known:
+                    _write(folder / name, content)
+                    with (folder / ORDER).open("a") as order:
+                        order.write(f"\n{name}")
+                if count == cutoff:
                     return
     except UNREADABLE as error:
         raise ConnectionError(
             f"{url} sent no Speech Commands archive ({' '.join(str(error).split())}); check the network and the address, or use bundled_clips()."
         ) from error
-    raise OSError(
-        f"{url} holds only {len(names)} clips, {cutoff} were asked for; ask for fewer, or use bundled_clips()."
-    )
+    raise OSError(f"{url} holds only {count} clips, {cutoff} were asked for; ask for fewer, or use bundled_clips().")
 
 
 def _words(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
