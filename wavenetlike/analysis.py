@@ -121,7 +121,7 @@ def least_squares_ar(series: Sequence[float] | Tensor, order: int = 2) -> ARFit:
     x = check_series(series, 2 * order + 2)
     # Around 0 and as large as 1, so that a large offset or unit costs no digits.
     center = x.mean()
-    scale = (x - center).abs().max().clamp(min=torch.finfo(x.dtype).tiny)
+    scale = (x - center).abs().max()
     x = (x - center) / scale
     lags = [x[order - i : len(x) - i] for i in range(1, order + 1)]
     design = torch.stack([torch.ones(len(x) - order, dtype=torch.float64), *lags], dim=1)
@@ -203,8 +203,6 @@ def _entropy(p: Tensor) -> float:
 @torch.inference_mode()
 def score(model: WaveNet, clips: Iterable[Tensor]) -> Score:
     """The model on the same footing: codes (time,) longer than Δ, scored where all of Δ is known."""
-    training = model.training
-    model.eval()
     hits = bits = n = 0.0
     for i, clip in enumerate(clips):
         if not isinstance(clip, Tensor):
@@ -217,7 +215,6 @@ def score(model: WaveNet, clips: Iterable[Tensor]) -> Score:
         bits += model.head.loss(logits, targets).item() * targets.numel()
         hits += (logits.argmax(dim=1) == targets).sum().item()
         n += targets.numel()
-    model.train(training)
     if not n:
         raise ValueError("There are no clips; a score needs at least one: pass what data.encode_clips gives.")
     return Score("this model", hits / n, bits / n)

@@ -186,6 +186,7 @@ def train(
     delta = model.receptive_field
     clips = encode_clips(dataset, model.mu_law, delta)
     optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99))
+    model.train()
     bits: list[float] = []
     stopped = False
     start = time.monotonic()
@@ -210,7 +211,6 @@ def _done(step: int, steps: int | None, elapsed: float, seconds: float | None) -
 
 def _step(model: WaveNet, optimizer: torch.optim.Optimizer, rate: float, codes: Tensor) -> float:
     """One step on codes (batch, Δ + window); the loss in bits per sample."""
-    model.train()
     codes = codes.to(next(model.parameters()).device)
     optimizer.param_groups[0]["lr"] = rate
     optimizer.zero_grad()
