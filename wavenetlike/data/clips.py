@@ -1,30 +1,53 @@
-"""Short recordings of single words: any folder in the layout of Speech Commands, and the clips in this package."""
+"""Short recordings in files, one item a file: a folder laid out as Speech Commands is, and the clips in this package."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
 
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from wavenetlike.checks import check_exists, check_int
+from wavenetlike.data.audio import read_audio
 
 BUNDLED = Path(__file__).parent / "bundled"
+SPEAKER_ENDS = "_nohash_"
+"""What stands in a file's name between the speaker and the number of the recording."""
 
 Item = tuple[Tensor, int, str, str]
+"""(waveform, sample_rate, label, speaker): float32 of shape (1, time) in [-1, 1]; samples a second; and who said what."""
 
 
-class Clips(Dataset[Item]):
-    """The clips of a folder laid out as ``word/speaker_nohash_n.wav`` (or .flac), one item a clip.
+class AudioFiles(Dataset[Item]):
+    """Audio files as they are, each read when it is asked for: label is the folder's name, speaker the beginning of the file's.
 
-    An item is (waveform, sample_rate, label, speaker): float32 of shape (1, time), in [-1, 1], channels averaged;
-    samples a second; the word; the speaker. (A file of floats may hold more than [-1, 1]; what takes the waveform refuses
-    it then.) The clips come in turns, the first of every word, then the second of
-    every word, so that the first few are of different words. Folders that begin with ``_`` (background noise) hold no
-    words.
+    An item is (waveform, sample_rate, label, speaker): float32 of shape (1, time), channels averaged; samples a second;
+    the word; the speaker. (A file of floats may hold more than [-1, 1]; what takes the waveform refuses it then.)
+
+    Args:
+        paths: of the files, in the order of the items.
+    """
+
+    def __init__(self, paths: Iterable[Path]):
+        self.paths: Sequence[Path] = list(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Item:
+        path = self.paths[check_index(index)]
+        waveform, sample_rate = read_audio(path)
+        return waveform, sample_rate, path.parent.name, speaker_of(path)
+
+
+class Clips(AudioFiles):
+    """The clips of a folder laid out as ``word/speaker_nohash_n.wav`` (or .flac), see `AudioFiles`.
+
+    The clips come in turns, the first of every word, then the second of every word, so that the first few are of
+    different words. Folders that begin with ``_`` (background noise) hold no words.
 
     Args:
         folder: holds one folder a word.
@@ -43,32 +66,39 @@ class Clips(Dataset[Item]):
             raise NotADirectoryError(
                 f"{str(self.folder)!r} is a file; pass the folder that holds word/speaker_nohash_n.wav: try {str(self.folder.parent)!r}."
             )
-        self.paths = _in_turns(self.folder)[:cutoff]
+        super().__init__(in_turns(self.folder)[:cutoff])
         if not self.paths:
             raise ValueError(
-                f"{str(self.folder)!r} holds no clips; they must lie there as word/speaker_nohash_n.wav or .flac: try bundled_clips()."
+                f"{str(self.folder)!r} holds no clips as word/speaker_nohash_n.wav or .flac; put them there so, or read any folder of audio by Waveforms."
             )
 
-    def __len__(self) -> int:
-        return len(self.paths)
 
-    def __getitem__(self, index: int) -> Item:
-        if not isinstance(index, Integral):
-            raise TypeError(
-                f"A clip is asked for by {index!r}; pass one number, for several [clips[i] for i in range(5)]."
-            )
-        path = self.paths[index]
-        waveform, sample_rate = read_audio(path)
-        return waveform, sample_rate, path.parent.name, path.stem.split("_nohash_")[0]
-
-
-def _in_turns(folder: Path) -> list[Path]:
+def in_turns(folder: Path) -> list[Path]:
+    """The clips in ``folder``, the first of every word, then the second of every word, and so on."""
     words = sorted(word for word in folder.iterdir() if word.is_dir() and not word.name.startswith("_"))
-    by_word = [
-        sorted(p for p in word.iterdir() if p.suffix.lower() in {".wav", ".flac"} and "_nohash_" in p.stem)
-        for word in words
-    ]
+    by_word = [sorted(path for path in word.iterdir() if _is_clip(path.name)) for word in words]
     return [path for turn in itertools.zip_longest(*by_word) for path in turn if path is not None]
+
+
+def _is_clip(name: str) -> bool:
+    return SPEAKER_ENDS in name and name.lower().endswith((".wav", ".flac"))
+
+
+def speaker_of(path: Path) -> str:
+    """The part of the file's name that says the speaker; empty where none does."""
+    speaker, ends, _ = path.stem.partition(SPEAKER_ENDS)
+    return speaker if ends else ""
+
+
+def check_index(index: object) -> int:
+    """Refuse anything but one number: a slice of a dataset would have to be a dataset.
+
+    Raises:
+        TypeError: no integer.
+    """
+    if not isinstance(index, Integral):
+        raise TypeError(f"A clip is asked for by {index!r}; pass one number, for several [clips[i] for i in range(5)].")
+    return int(index)
 
 
 def bundled_clips(cutoff: int | None = None) -> Clips:
@@ -78,24 +108,3 @@ def bundled_clips(cutoff: int | None = None) -> Clips:
     makes them.
     """
     return Clips(BUNDLED, cutoff)
-
-
-def read_audio(path: str | Path) -> tuple[Tensor, int]:
-    """An audio file that libsndfile reads (wav, flac, ogg, mp3) → waveform float32 (1, time) and its sample rate in Hz.
-
-    Channels are averaged.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: not audio.
-    """
-    import soundfile
-
-    path = check_exists(path)
-    try:
-        samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, TypeError) as error:
-        raise ValueError(
-            f"{str(path)!r} cannot be read as audio ({error}); pass a wav, flac, ogg or mp3 file."
-        ) from error
-    return torch.from_numpy(samples).mean(dim=1, keepdim=True).T.contiguous(), sample_rate
