@@ -1,6 +1,7 @@
 # make lab     opens the notebooks in JupyterLab
 # make test    checks everything: style, types, units and properties, notebooks
 # make notebooks   runs the notebooks anew, without a network, and stores what they print
+# make bench-data   measures how fast training examples come, and in how much memory; 2 GB of disk, some two minutes
 # Each sets up .venv first, where that has not been done since pyproject.toml changed.
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Only in a container is one root, and there JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: lab test notebooks
+.PHONY: lab test notebooks bench-data
 
 lab: .venv/lab
 	$(BIN)/jupyter lab notebooks $(AS_ROOT)
@@ -22,6 +23,9 @@ test: .venv/test
 
 notebooks: .venv/test
 	PYTHONPATH=tests/offline WAVENETLIKE_CACHE=$$(mktemp -d) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
+bench-data: .venv/test
+	$(BIN)/python benchmarks/data.py
 
 .venv/lab: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else f'{sys.executable} is Python {sys.version.split()[0]}; wavenetlike needs 3.11 to 3.14: try make lab PYTHON=python3.12')"

@@ -297,20 +297,31 @@ def test_score_is_slow_counting(config, seed, lengths):
 
 
 def test_scoreboard_puts_all_on_the_same_positions(small_model, tones):
-    clips = encode_clips(tones, small_model.mu_law, small_model.receptive_field)
+    clips = encode_clips(tones, small_model.mu_law)
     before = copied(small_model.state_dict())
     board = scoreboard(small_model, tones)
     assert board == [*baselines(clips, 5, start=small_model.receptive_field), score(small_model, clips)]
     assert board[-1].name == "this model"
     assert not is_changed(before, small_model.state_dict())
     short = [(torch.zeros(1, small_model.receptive_field), 16000, "", "")]
-    refused(lambda: scoreboard(small_model, short), ValueError, "16 samples", "17")
+    refused(lambda: scoreboard(small_model, short), ValueError, "1 clips", "16 samples")
+    with pytest.warns(UserWarning, match="1 of 4 clips are not longer than 16 samples"):
+        assert scoreboard(small_model, [*short, *tones]) == board
     refused(lambda: scoreboard(small_model, []), ValueError, "no clips")
+
+
+def test_a_long_clip_is_scored_piece_by_piece(small_model, monkeypatch):
+    clip = encode_clips([torch.rand(1, 700) * 2 - 1], small_model.mu_law)
+    whole = score(small_model, clip)
+    for piece in (1, 50, 683, 684):
+        monkeypatch.setattr(analysis, "AT_ONCE", piece)
+        again = score(small_model, clip)
+        assert (again.accuracy, again.bits) == (whole.accuracy, pytest.approx(whole.bits, rel=1e-5))
 
 
 def test_speech_repeats_itself(real_folder):
     model = build_wavenet_toy()
-    clips = encode_clips(Clips(real_folder), model.mu_law, delta=1)
+    clips = encode_clips(Clips(real_folder), model.mu_law)
     commonest, previous, bigram = baselines(clips, 10, start=1)
     # On all of Speech Commands it is 48% and 81%; these are 200 clips of it.
     assert commonest.accuracy == pytest.approx(0.48, abs=0.03)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from wavenetlike import Block, Losses, ar2_process, build_ar2, build_wavenet_toy, train, train_stack_ar
 from wavenetlike.analysis import least_squares_ar, scoreboard
-from wavenetlike.data import encode_clips, sunspots, window_batch
+from wavenetlike.data import Windows, encode_clips, sunspots
 from wavenetlike.heads import GaussianHead, MSEHead
 
 BOTH = pytest.mark.parametrize("loss_type", list(Losses))
@@ -248,12 +248,10 @@ def test_training_draws_nothing_from_the_global_generator(small_model, tones):
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_loss_is_taken_where_all_of_the_past_is_known(small_model, tones, batch_size):
     delta, window = small_model.receptive_field, 25
-    clips = encode_clips(tones, small_model.mu_law, delta)
-    codes = window_batch(clips, delta + window, batch_size, seed=4, step=0)
-    assert codes.shape == (batch_size, delta + window)
+    codes, targets = Windows(encode_clips(tones, small_model.mu_law), delta, window, seed=4).batch(0, batch_size)
     bits = []
     with torch.no_grad():
-        for row, t in itertools.product(range(batch_size), range(window)):
+        for row, t in targets.nonzero().tolist():
             past = codes[row, t : t + delta]
             log_probabilities = small_model(past[None], padded=False)[0, :, 0].double().log_softmax(0)
             bits.append(-log_probabilities[codes[row, t + delta]].item() / math.log(2))
@@ -389,7 +387,6 @@ GOOD = torch.zeros(1, 50)
         ({"seed": -1}, ValueError, "seed=-1"),
         ({"seed": 0.5}, TypeError, "seed=0.5"),
         ({"dataset": []}, ValueError, "no clips"),
-        ({"dataset": [GOOD, torch.zeros(1, 16)]}, ValueError, "16 samples"),
         ({"dataset": [GOOD, (torch.zeros(1, 0), 16000)]}, ValueError, "(1, 0)"),
         ({"dataset": [GOOD, GOOD + 1.5]}, ValueError, "1.5"),
         ({"dataset": [GOOD * math.nan]}, ValueError, "NaN"),

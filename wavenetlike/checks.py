@@ -140,19 +140,6 @@ def check_codes(codes: Tensor, levels: int) -> None:
         )
 
 
-def check_longer(what: str, n_samples: int, delta: int) -> None:
-    """Refuse fewer than Δ + 1 samples: Δ to look at, and one to predict.
-
-    Raises:
-        ValueError: ``n_samples`` ≤ ``delta``.
-    """
-    if n_samples <= delta:
-        raise ValueError(
-            f"{what} has {n_samples} samples; with a receptive field of {delta} it needs at least {delta + 1}, "
-            "Δ to look at and one to predict: use longer clips or fewer layers."
-        )
-
-
 def check_known(n_samples: int, delta: int) -> None:
     """Refuse an input, not padded, in which no output knows all of Δ.
 

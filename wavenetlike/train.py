@@ -6,13 +6,14 @@ import copy
 import dataclasses
 import math
 import time
+import warnings
 from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from wavenetlike.checks import check_int, check_positive, check_series
-from wavenetlike.data import encode_clips, window_batch
+from wavenetlike.data import Window, Windows, encode_clips
 from wavenetlike.data.clips import Item
 from wavenetlike.heads import GaussianHead, Losses, MSEHead
 from wavenetlike.layers import Block, CausalConv1d
@@ -158,33 +159,36 @@ def train(
 ) -> History:
     """Train ``model`` on clips, in place, with a progress bar; what was learned stays when it is interrupted.
 
-    Every step predicts ``window`` codes of ``batch_size`` windows, each from all of its Δ past codes, and takes one step
-    of Adam; the padded start of a clip is never part of the loss. Step t sees the same windows whenever ``seed`` is
-    the same. Ctrl-C, or the stop button of a notebook, ends training at once, and the model keeps its weights.
+    Every step predicts up to ``window`` codes of each of ``batch_size`` windows, each code from all of its Δ past codes, and
+    takes one step of Adam. In an epoch every such code is predicted once; the order is that of `data.Windows` for ``seed``,
+    always the same. Clips that are not longer than Δ are used, too, with silence before them, and a warning says so. Ctrl-C, or the stop button of a notebook, ends training at once, and the model keeps its weights.
     Taught in notebooks/03_toy_wavenet.ipynb and 04_full_wavenet.ipynb.
 
     Args:
         model: a `WaveNet`; its config says how waveforms are quantized.
-        dataset: items whose first element is a waveform (batch, time) in [-1, 1], as `ops.download_sample_audio` gives;
-            each longer than Δ.
+        dataset: any of `data`, or items whose first element is a waveform (batch, time) in [-1, 1].
         steps: how many steps, at least 1; None: as many as fit in ``seconds``.
         seconds: wall-clock time to train, above 0; 60 if neither is given; with both, whichever ends first.
-        window: codes predicted per example, at least 1; fewer where a clip of the batch is shorter.
+        window: codes predicted per window at most, at least 1.
         batch_size: windows a step, at least 1.
         learning_rate: of Adam, above 0; reached over the first 10 steps, then falling to 0 at the end.
         seed: of the windows, at least 0.
         progress: show the bar.
 
     Raises:
-        TypeError, ValueError: an argument out of its range, an empty dataset, a clip that is no waveform or not longer
-            than Δ, or a gradient that is no longer finite.
+        TypeError, ValueError: an argument out of its range, an empty dataset, a clip that is no waveform or of another
+            sample rate, or a gradient that is no longer finite.
     """
     if steps is None and seconds is None:
         seconds = 60.0
     check_model(model)
     _check_training(steps, seconds, window, batch_size, learning_rate, seed)
-    delta = model.receptive_field
-    clips = encode_clips(dataset, model.mu_law, delta)
+    windows = Windows(encode_clips(dataset, model.mu_law), model.receptive_field, window, seed)
+    if windows.n_short:
+        warnings.warn(
+            f"{windows.n_short} of {len(windows.codes)} clips are not longer than Δ = {windows.delta}; silence stands in for the past that they lack.",
+            stacklevel=2,
+        )
     optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99))
     model.train()
     bits: list[float] = []
@@ -194,8 +198,7 @@ def train(
         try:
             while (done := _done(len(bits), steps, time.monotonic() - start, seconds)) < 1:
                 rate = learning_rate * min((len(bits) + 1) / WARM_UP, 1 - done)
-                codes = window_batch(clips, delta + window, batch_size, seed, step=len(bits))
-                bits.append(_step(model, optimizer, rate, codes))
+                bits.append(_step(model, optimizer, rate, windows.batch(len(bits), batch_size)))
                 bar.show(len(bits), time.monotonic() - start, bits[-1])
         except KeyboardInterrupt:
             stopped = True
@@ -209,12 +212,16 @@ def _done(step: int, steps: int | None, elapsed: float, seconds: float | None) -
     return max(step / steps if steps else 0.0, elapsed / seconds if seconds else 0.0)
 
 
-def _step(model: WaveNet, optimizer: torch.optim.Optimizer, rate: float, codes: Tensor) -> float:
-    """One step on codes (batch, Δ + window); the loss in bits per sample."""
-    codes = codes.to(next(model.parameters()).device)
+def _step(model: WaveNet, optimizer: torch.optim.Optimizer, rate: float, window: Window) -> float:
+    """One step on a batch of windows; the loss in bits per sample."""
+    device = next(model.parameters()).device
+    codes, is_target = window.codes.to(device), window.targets.to(device)
     optimizer.param_groups[0]["lr"] = rate
     optimizer.zero_grad()
-    loss = model.head.loss(model(codes[:, :-1], padded=False), codes[:, model.receptive_field :])
+    outputs, targets = model(codes[:, :-1], padded=False), codes[:, model.receptive_field :]
+    if not is_target.all():
+        outputs, targets = outputs.transpose(1, 2)[is_target].T[None], targets[is_target][None]
+    loss = model.head.loss(outputs, targets)
     loss.backward()
     # Without it the toy gained 14% instead of 16% on a bigram model in 250 steps on five real clips.
     norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,21 +1,37 @@
-"""Where series and waveforms come from: AR(2), sunspots, bundled clips, Speech Commands; and windows of them."""
+"""Where series and waveforms come from: AR(2), sunspots, bundled clips, Speech Commands, your own; and windows of them."""
 
 from wavenetlike.data.ar2 import ar2_process, is_stationary, largest_root
-from wavenetlike.data.clips import Clips, bundled_clips, read_audio
-from wavenetlike.data.speech_commands import speech_commands
+from wavenetlike.data.audio import read_audio, resample, signal_to_noise, wav_bytes
+from wavenetlike.data.clips import AudioFiles, Clips, bundled_clips
+from wavenetlike.data.codes import Codes, EncodedClips, encode_clips
+from wavenetlike.data.select import Trimmed, hold_out, loud_part
+from wavenetlike.data.speech_commands import SpeechCommands
 from wavenetlike.data.sunspots import FIRST_YEAR, sunspots
-from wavenetlike.data.windows import encode_clips, window_batch
+from wavenetlike.data.waveforms import Waveforms, audio_files
+from wavenetlike.data.windows import Window, Windows
 
 __all__ = [
     "FIRST_YEAR",
+    "AudioFiles",
     "Clips",
+    "Codes",
+    "EncodedClips",
+    "SpeechCommands",
+    "Trimmed",
+    "Waveforms",
+    "Window",
+    "Windows",
     "ar2_process",
+    "audio_files",
     "bundled_clips",
     "encode_clips",
+    "hold_out",
     "is_stationary",
     "largest_root",
+    "loud_part",
     "read_audio",
-    "speech_commands",
+    "resample",
+    "signal_to_noise",
     "sunspots",
-    "window_batch",
+    "wav_bytes",
 ]

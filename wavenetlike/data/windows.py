@@ -2,59 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
-from wavenetlike.checks import check_longer
-from wavenetlike.data.clips import Item
+from wavenetlike.checks import check_int
+from wavenetlike.data.codes import Codes
 from wavenetlike.quantize import MuLaw
 
 
-def encode_clips(dataset: Iterable[Item], mu_law: MuLaw, delta: int) -> list[Tensor]:
-    """The clips of ``dataset`` as codes, each int64 of shape (time,) and longer than ``delta``.
+class Window(NamedTuple):
+    """Codes, int64 of shape (…, Δ + n), and which of the last n are targets, bool of shape (…, n)."""
+
+    codes: Tensor
+    targets: Tensor
+
+
+class Windows(Dataset[Window]):
+    """Windows of Δ + n codes in which every target of every clip stands exactly once, in an order that depends on the seed.
+
+    ```
+    clip      ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁      its first Δ codes are no targets: part of their past is unknown
+    window 0  |---- Δ ----|tttttttt|
+    window 1           |---- Δ ----|tttttttt|      as many targets in each as can be, at most n
+    ```
+
+    A window holds only codes of its own clip. Where a clip is shorter than Δ + n, silence stands before it, and only
+    codes that it really holds are targets: those with all of their Δ past codes, or, in a clip that is not longer than Δ and
+    has none such, all of its codes, after silence. ``n_short`` counts those clips.
 
     Args:
-        dataset: items whose first element is a waveform (batch, time), as `Clips` gives them, or plain waveforms.
-        mu_law: the quantizer.
-        delta: receptive field of the model that is to see them.
-
-    Raises:
-        TypeError, ValueError: no clips, or one that is no waveform or not longer than Δ.
+        codes: the clips.
+        delta: receptive field of the model that is to see them, at least 1.
+        n: targets in a window, at least 1.
+        seed: of the order, at least 0.
     """
-    if not isinstance(dataset, Iterable) and not hasattr(dataset, "__getitem__"):
-        raise TypeError(
-            f"The dataset is a {type(dataset).__name__}; it must give waveforms, or items that begin with one: try ops.download_sample_audio(cutoff=5)."
-        )
-    codes = []
-    for i, item in enumerate(dataset):
-        waveform = item[0] if isinstance(item, Sequence) and not isinstance(item, str) and item else item
-        try:
-            rows = mu_law.encode(waveform)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"Clip {i} of the dataset is refused: {error}") from None
-        for row in rows:
-            check_longer(f"Clip {i}", len(row), delta)
-            codes.append(row)
-    if not codes:
-        raise ValueError(
-            "The dataset holds no clips; it must hold at least one: try ops.download_sample_audio(cutoff=5)."
-        )
-    return codes
 
+    def __init__(self, codes: Codes, delta: int, n: int, seed: int = 0):
+        check_int("delta", delta, 1, "analysis.delta(model) is the model's")
+        check_int("n", n, 1, "4000 is a quarter of a second at 16 kHz")
+        check_int("seed", seed, 0, "any such number")
+        self.codes, self.delta, self.n, self.seed = codes, delta, n, seed
+        lengths = codes.lengths
+        self._n_targets = np.where(lengths > delta, lengths - delta, lengths)
+        self._ends = np.cumsum(-(-self._n_targets // n))
+        self.n_short = int((lengths <= delta).sum())
+        self._silence = MuLaw(codes.levels).silence
+        self._order = functools.lru_cache(maxsize=2)(self._permutation)
 
-def window_batch(clips: list[Tensor], length: int, batch_size: int, seed: int, step: int) -> Tensor:
-    """The windows of training step ``step``: codes (batch, length), a function of (seed, step) alone.
+    def __len__(self) -> int:
+        return int(self._ends[-1])
 
-    Every window of every clip can come up, clips by their number of windows; where a clip of the batch is shorter than
-    ``length``, all of the batch is as short.
-    """
-    # Not torch's generator: it keeps only 32 bits of its seed, too few for both numbers.
-    rng = np.random.default_rng([seed, step])
-    weights = np.array([max(len(clip) - length + 1, 1) for clip in clips])
-    picked = [clips[i] for i in rng.choice(len(clips), size=batch_size, p=weights / weights.sum())]
-    length = min(length, *(len(clip) for clip in picked))
-    offsets = rng.integers([len(clip) - length + 1 for clip in picked])
-    return torch.stack([clip[offset : offset + length] for clip, offset in zip(picked, offsets, strict=True)])
+    def __getitem__(self, index: int) -> Window:
+        index = range(len(self))[index]
+        clip, part, parts = self._place(index)
+        total, length = int(self._n_targets[clip]), int(self.codes.lengths[clip])
+        first, stop = (length - total + total * i // parts for i in (part, part + 1))
+        begin = max(0, stop - self.delta - self.n)
+        codes = torch.full((self.delta + self.n,), self._silence)
+        codes[len(codes) - (stop - begin) :] = self.codes.read(clip, begin, stop)
+        targets = torch.zeros(self.n, dtype=torch.bool)
+        targets[self.n - (stop - first) :] = True
+        return Window(codes, targets)
+
+    def _place(self, index: int) -> tuple[int, int, int]:
+        """Which clip a window is in, which of its parts it is, and of how many."""
+        clip = int(np.searchsorted(self._ends, index, side="right"))
+        before = int(self._ends[clip - 1]) if clip else 0
+        return clip, index - before, int(self._ends[clip]) - before
+
+    def _permutation(self, epoch: int) -> np.ndarray:
+        # Not torch's generator: it keeps only 32 bits of its seed, too few for both numbers.
+        mixed = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
+        return np.random.default_rng(mixed).permutation(len(self)).astype(np.uint32)
+
+    def batch(self, step: int, batch_size: int) -> Window:
+        """The windows of training step ``step``, a function of (seed, step) alone: each window once before any comes again.
+
+        The batch is as long as the longest of its windows needs: m ≤ n targets.
+        """
+        positions = range(step * batch_size, (step + 1) * batch_size)
+        windows = [self[int(self._order(p // len(self))[p % len(self)])] for p in positions]
+        codes, targets = torch.stack([w.codes for w in windows]), torch.stack([w.targets for w in windows])
+        unused = self.n - int(targets.sum(dim=1).max())
+        return Window(codes[:, unused:], targets[:, unused:])
