@@ -28,6 +28,8 @@ PICTURES: dict[str, Callable[[], plots.Picture]] = {
     "receptive field": lambda: plots.receptive_field(SMALL, [(1, 10.0), (8, 20.0)]),
     "lag profile": lambda: plots.lag_profile(torch.tensor([1.0, 0.1, 0.0, 0.0]), delta=2),
     "quantization": lambda: plots.quantization(WAVE, MuLaw(10), 16000),
+    "quantization error": lambda: plots.quantization_error(WAVE, MuLaw(10), 16000),
+    "quantization error of one sample": lambda: plots.quantization_error(WAVE[:1], MuLaw(2), 8000),
     "training": lambda: plots.training([3.0, 2.0, 1.0], "a falling line", {"bigram": 1.5}, smooth=2, expected=[[2.5]]),
     "training, one step": lambda: plots.training([3.0], "a dot"),
     "scores": lambda: plots.scores(BOARD, "bars"),

@@ -14,14 +14,32 @@ from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from wavenetlike.checks import check_int
-from wavenetlike.data import ar2_process, is_stationary, largest_root
+from wavenetlike.data import (
+    Waveforms,
+    ar2_process,
+    bundled_clips,
+    is_stationary,
+    largest_root,
+    signal_to_noise,
+    wav_bytes,
+)
+from wavenetlike.data.audio import SUFFIXES
+from wavenetlike.data.clips import Item
 from wavenetlike.models import WaveNetConfig
-from wavenetlike.plots import Picture, ar2, receptive_field
+from wavenetlike.plots import Picture, ar2, quantization_error, receptive_field
+from wavenetlike.quantize import MuLaw
 
 MOST = 1e100
 """A series that explodes is drawn up to here; floats end soon after."""
+MOST_SECONDS = 5
+"""Of a recording that is drawn and played: a page is slow to take more at every move of a slider."""
+MOST_LEVELS = 256
+MOST_CLIPS = 100
+"""Clips of a dataset that can be chosen."""
 SAMPLE_RATES = [8000, 16000, 22050, 44100, 48000]
 
 
@@ -147,3 +165,84 @@ def _receptive_field_words(config: WaveNetConfig, sample_rate: int) -> str:
         f"Δ = {delta:,} samples = {1000 * delta / sample_rate:,.1f} ms at {sample_rate:,} Hz; depth {config.depth}; "
         f"{config.parameters:,} parameters; γ = {config.gamma:,.0f} parameters per layer."
     )
+
+
+class QuantizationExplorer(Explorer):
+    """Controls and picture as in `Explorer`, a button to upload recordings, and players for before and after.
+
+    ``clips`` is the dataset that is explored: the one that it was made with, until something is uploaded.
+    """
+
+    def __init__(self, clips: Dataset[Item], levels: int):
+        self.clips = clips
+        self.upload = widgets.FileUpload(
+            accept=",".join(sorted(SUFFIXES)), multiple=True, description="upload your own", layout={"width": "14em"}
+        )
+        self.report = widgets.HTML("<p>wav, flac, ogg or mp3, one file or several</p>")
+        self.before, self.after = (widgets.Audio(format="wav", autoplay=False, loop=False) for _ in range(2))
+        choice = widgets.Dropdown(options=self._choices(), description="clip")
+        slider = widgets.IntSlider(levels, min=2, max=MOST_LEVELS, description="levels (µ + 1)")
+        super().__init__({"clip": choice, "levels": slider}, self._show)
+        players = [
+            widgets.VBox([widgets.HTML(f"<b>{name}</b>"), player])
+            for name, player in (("before", self.before), ("after µ-law", self.after))
+        ]
+        shown = [choice, slider, self.words, self.image]
+        self.children = [self.upload, self.report, *shown, widgets.HBox(players)]
+        self.upload.observe(self._take, names="value")
+
+    def _choices(self) -> list[tuple[str, int]]:
+        n = min(len(self.clips), MOST_CLIPS)  # type: ignore[arg-type]
+        return [(f"{i + 1}: {self.clips[i][2] or 'clip'}", i) for i in range(n)]
+
+    def _show(self, clip: int, levels: int) -> tuple[Picture, str]:
+        waveform, sample_rate, *_ = self.clips[clip]
+        part = _loudest(waveform, MOST_SECONDS * sample_rate)
+        mu_law = MuLaw(levels)
+        decoded = mu_law.decode(mu_law.encode(part))
+        self.before.value, self.after.value = wav_bytes(part, sample_rate), wav_bytes(decoded, sample_rate)
+        words = f"<b>{levels} levels:</b> signal-to-noise ratio {signal_to_noise(part, decoded):.1f} dB"
+        if part.shape[1] < waveform.shape[1]:
+            words += (
+                f", over the {MOST_SECONDS} s around the loudest moment of {waveform.shape[1] / sample_rate:,.1f} s"
+            )
+        return quantization_error(part[0], mu_law, sample_rate), words + "."
+
+    def _take(self, _change: object) -> None:
+        """What was uploaded, in place of the clips before, which stay if none of it can be used."""
+        if not self.upload.value:
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the report below says it
+                uploaded = Waveforms(self.upload, progress=False)
+        except ValueError as error:
+            self.report.value = f"<p role='alert'>{html.escape(str(error))}</p>"
+            return
+        self.clips = uploaded
+        self.report.value = uploaded.report._repr_html_()
+        choice = self.controls["clip"]
+        with choice.hold_trait_notifications():
+            choice.options, choice.value = self._choices(), 0
+        self._update()
+
+
+def _loudest(waveform: Tensor, n: int) -> Tensor:
+    """At most ``n`` samples of a waveform (1, time), its loudest in the middle where that can be."""
+    start = min(max(0, int(waveform[0].abs().argmax()) - n // 2), max(0, waveform.shape[1] - n))
+    return waveform[:, start : start + n]
+
+
+def explore_quantization(clips: Dataset[Item] | None = None, levels: int = 10) -> QuantizationExplorer:
+    """Choose a clip, or upload your own, and a number of levels: see and hear what µ-law leaves of it, and how much noise it adds.
+
+    Taught in notebooks/03_toy_wavenet.ipynb.
+
+    Args:
+        clips: any dataset of `data`; None: the bundled clips. The first hundred can be chosen.
+        levels: where to begin, 2 … 256.
+    """
+    check_int("levels", levels, 2, "10 is the toy's")
+    if levels > MOST_LEVELS:
+        raise ValueError(f"levels={levels} is too large; it must be at most {MOST_LEVELS}: try 256.")
+    return QuantizationExplorer(clips if clips is not None else bundled_clips(20), levels)

@@ -238,6 +238,33 @@ def quantization(waveform: Tensor, mu_law: MuLaw, sample_rate: int) -> Picture:
     return picture
 
 
+def quantization_error(waveform: Tensor, mu_law: MuLaw, sample_rate: int) -> Picture:
+    """A waveform (time,) and what quantization does to it: all of it with its error, and its loudest 10 ms with its steps."""
+    decoded = mu_law.decode(mu_law.encode(waveform[None]))[0]
+    picture, (whole, near) = _picture(
+        f"Left, {len(waveform) / sample_rate:.2f} s of a waveform and, over it, the error that {mu_law.levels} levels make, largest where it "
+        "is loud. Right, its loudest 10 ms and the steps that are left of them.",
+        columns=2,
+        width=10.5,
+        height=3.0,
+        width_ratios=[1.6, 1],
+    )
+    seconds = np.arange(len(waveform)) / sample_rate
+    whole.plot(seconds, waveform, color=GREY, linewidth=0.6, label="waveform")
+    whole.plot(seconds, decoded - waveform, color=RED, linewidth=0.6, label="quantization error")
+    whole.set(title=f"{mu_law.levels} levels", xlabel="seconds", ylabel="amplitude")
+    half = max(1, sample_rate // 200)
+    middle = int(waveform.abs().argmax())
+    part = slice(max(0, middle - half), middle + half)
+    near.plot(1000 * seconds[part], waveform[part], color=GREY, label="waveform")
+    near.step(1000 * seconds[part], decoded[part], where="mid", color=BLUE, label="decoded codes")
+    near.set(title="the loudest 10 ms", xlabel="ms")
+    for ax in (whole, near):
+        ax.margins(y=0.3)
+        ax.legend(frameon=False, loc="upper right", ncols=2)
+    return picture
+
+
 def training(
     losses: Sequence[float],
     alt: str,
