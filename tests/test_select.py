@@ -235,6 +235,14 @@ def test_about_the_part_is_held_out(speakers, part, seed):
         assert held == min(n - 1, wanted)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_who_spoke_most_is_not_held_out_where_others_suffice(seed):
+    dataset = spoken(["ann"] * 99 + ["ben"] * 3 + ["cat"] * 3)
+    train, held = hold_out(dataset, 0.05, seed)
+    assert len(held) <= 6
+    assert len(train) >= 99
+
+
 @pytest.mark.parametrize("speaker", ["", "ann"])
 @pytest.mark.parametrize("n", [2, 3, 10, 100])
 def test_of_one_speaker_no_clip_is_in_both(speaker, n):

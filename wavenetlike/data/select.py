@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from wavenetlike.checks import check_int, check_positive
-from wavenetlike.data.clips import Item, check_index
+from wavenetlike.data.clips import AudioFiles, Item, check_index, speaker_of
 
 FRAME = 0.01
 """Seconds over which the level is taken."""
@@ -107,7 +107,10 @@ def hold_out(dataset: Dataset[Item], part: float = 0.2, seed: int = 0) -> tuple[
     n = len(dataset)  # type: ignore[arg-type]
     if n == 1:
         return _cut(dataset[0], part)
-    speakers = [dataset[i][3] for i in range(n)]
+    if isinstance(dataset, AudioFiles):
+        speakers = [speaker_of(path) for path in dataset.paths]
+    else:
+        speakers = [dataset[i][3] for i in range(n)]
     one = len(set(speakers)) == 1
     groups = [f"clip {i}" if one or not speaker else f"speaker {speaker}" for i, speaker in enumerate(speakers)]
     names = sorted(set(groups))
@@ -115,8 +118,14 @@ def hold_out(dataset: Dataset[Item], part: float = 0.2, seed: int = 0) -> tuple[
         raise ValueError(f"The dataset holds {n} clips, which cannot be divided; it must hold at least one.")
     sizes = collections.Counter(groups)
     order = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
-    before = np.cumsum([0] + [sizes[name] for name in order[:-1]])[:-1]
-    held = {name for name, n_before in zip(order[:-1], before, strict=True) if n_before < max(1, round(part * n))}
+    wanted = min(max(1, round(part * n)), n - 1)
+    held: set[str] = set()
+    n_held = 0
+    for name in order:
+        if n_held + sizes[name] <= wanted:
+            held.add(name)
+            n_held += sizes[name]
+    held = held or {min(order, key=sizes.__getitem__)}
     indices = range(n)
     return (
         Subset(dataset, [i for i in indices if groups[i] not in held]),

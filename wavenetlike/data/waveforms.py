@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from wavenetlike.checks import check_exists
-from wavenetlike.data.audio import SUFFIXES, check_rate, conform, decode, from_array
+from wavenetlike.data.audio import SUFFIXES, averaged, check_rate, conform, decode, from_array
 from wavenetlike.data.clips import Item, check_index, speaker_of
 
 SHOWN = 20
@@ -210,8 +210,10 @@ def _sources(source: Any, array_rate: int, ignored: collections.Counter[str]) ->
     elif isinstance(source, (np.ndarray, Tensor)):
         yield _Source(f"array {tuple(source.shape)}", "", "", functools.partial(_read_array, source, array_rate))
     elif isinstance(source, Mapping) and "content" in source:
-        name = Path(_printable(str(source.get("name", "upload"))))
-        yield _Source(str(name), name.stem, speaker_of(name), functools.partial(_read_bytes, bytes(source["content"])))
+        name = Path(str(source.get("name", "upload")))
+        yield _Source(
+            _printable(str(name)), name.stem, speaker_of(name), functools.partial(_read_bytes, bytes(source["content"]))
+        )
     elif isinstance(source, (list, tuple)) and not any(isinstance(part, (int, float)) for part in source):
         for part in source:
             yield from _sources(part, array_rate, ignored)
@@ -238,36 +240,30 @@ def _in_files(path: Path, ignored: collections.Counter[str]) -> Iterator[_Source
 
 
 def _of_file(path: Path, name: str) -> _Source:
-    label, speaker = _printable(path.absolute().parent.name), _printable(speaker_of(path))
-    return _Source(_printable(name), label, speaker, functools.partial(_read_file, path))
+    label, speaker = _text(path.absolute().parent.name), _text(speaker_of(path))
+    return _Source(_printable(name), label, speaker, functools.partial(decode, path))
 
 
 def _printable(name: str) -> str:
     """A file's name without what no terminal prints: bytes that are no text, line ends, control signs."""
-    text = os.fsencode(name).decode("utf-8", "replace")
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in _text(name))
+
+
+def _text(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _refuse(why: str) -> tuple[Tensor, int, list[str]]:
     raise ValueError(why)
 
 
-def _read_file(file: Path | io.BytesIO) -> tuple[Tensor, int, list[str]]:
-    waveform, rate, channels = decode(file)
-    return waveform, rate, _averaged(channels)
-
-
 def _read_bytes(content: bytes) -> tuple[Tensor, int, list[str]]:
-    return _read_file(io.BytesIO(content))
+    return decode(io.BytesIO(content))
 
 
 def _read_array(array: np.ndarray | Tensor, rate: int) -> tuple[Tensor, int, list[str]]:
     waveform, channels, changed = from_array(array)
-    return waveform, rate, [*([changed] if changed else []), *_averaged(channels)]
-
-
-def _averaged(channels: int) -> list[str]:
-    return [f"{channels} channels averaged"] if channels > 1 else []
+    return waveform, rate, [*([changed] if changed else []), *averaged(channels)]
 
 
 def _watched(sources: list[_Source], progress: bool) -> Sequence[_Source]:
