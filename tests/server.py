@@ -147,8 +147,9 @@ class Server:
         handler.end_headers()
         for piece in self.pieces(reply, begin):
             time.sleep(reply.delay)
-            handler.wfile.write(piece)
+            # Counted before it goes: who has the last piece may look at the count at once.
             self.sent += len(piece)
+            handler.wfile.write(piece)
         if reply.then == "stall":
             self.closing.wait(30)
         if reply.then == "reset":

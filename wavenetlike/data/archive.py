@@ -113,14 +113,17 @@ def _files(packed: Any) -> Iterator[tuple[PurePosixPath, bytes]]:
         tarfile.TarError: a member that no Speech Commands archive has, before anything of it is written.
     """
     unpacked = _Bounded(gzip.GzipFile(fileobj=packed))
-    with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
-        while (member := _next(archive)) is not None:
-            # The size that a header says, and that which tarfile goes by, may be two.
-            _check_member(member, max(member.size, archive.offset - member.offset_data))
-            if member.isfile() and (content := archive.extractfile(member)) is not None:
-                yield PurePosixPath(member.name), content.read()
-            archive.members.clear()
-            unpacked.left = 2 * LARGEST
+    try:
+        with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
+            while (member := archive.next()) is not None:
+                # The size that a header says, and that which tarfile goes by, may be two.
+                _check_member(member, max(member.size, archive.offset - member.offset_data))
+                if member.isfile() and (content := archive.extractfile(member)) is not None:
+                    yield PurePosixPath(member.name), content.read()
+                archive.members.clear()
+                unpacked.left = 2 * LARGEST
+    except (ValueError, ArithmeticError, LookupError, RecursionError, struct.error) as error:
+        raise tarfile.ReadError("one of its headers makes no sense") from error
 
 
 class _Member(tarfile.TarInfo):
@@ -132,13 +135,6 @@ class _Member(tarfile.TarInfo):
             return super().frombuf(buf, encoding, errors)
         except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
             raise tarfile.ReadError("one of its headers is damaged") from error
-
-
-def _next(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
-    try:
-        return archive.next()
-    except (ValueError, ArithmeticError, LookupError, RecursionError, struct.error) as error:
-        raise tarfile.ReadError("one of its headers makes no sense") from error
 
 
 class _Bounded:

@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 import platformdirs
 
@@ -72,7 +73,7 @@ class SpeechCommands(AudioFiles):
         timeout: float = TIMEOUT,
         progress: bool = True,
     ):
-        _check(cutoff, words, subset, version, url, timeout)
+        _check(cutoff, words, subset, version, url, sha256, timeout)
         root = Path(root) if root is not None else cache_folder()
         self.folder = root / "SpeechCommands" / f"speech_commands_{version}"
         self._url = url or URL.format(version=version)
@@ -100,7 +101,7 @@ class SpeechCommands(AudioFiles):
         """Read the archive from its beginning until ``cutoff`` clips are kept."""
         from tqdm.auto import tqdm
 
-        count = 0
+        seen: set[Path] = set()
         with (
             _Order(self.folder, words) as order,
             archive.Stream(self._url, self._timeout) as files,
@@ -109,16 +110,16 @@ class SpeechCommands(AudioFiles):
             for name, content in files:
                 bar.set_postfix_str(f"{files.n_bytes / 1e6:.1f} MB", refresh=False)
                 path = _clip(self.folder, name, content, words)
-                if path is None:
+                if path is None or path in seen:
                     continue
                 order.keep(path, content)
-                count += 1
+                seen.add(path)
                 bar.update()
-                if count == cutoff:
+                if len(seen) == cutoff:
                     return
         of_words = f" of {', '.join(sorted(words))}" if words else ""
         raise OSError(
-            f"{self._url} holds only {count} clips{of_words}, {cutoff} were asked for; ask for fewer, or use bundled_clips()."
+            f"{self._url} holds only {len(seen)} clips{of_words}, {cutoff} were asked for; ask for fewer, or use bundled_clips()."
         )
 
     def _all(
@@ -127,7 +128,7 @@ class SpeechCommands(AudioFiles):
         if not _is_complete(self.folder):
             with _locked(self.folder):
                 if not _is_complete(self.folder):
-                    self._fetch(sha256 or _official_sha256(version))
+                    self._fetch((sha256 or _official_sha256(version)).lower())
         from torchaudio.datasets import SPEECHCOMMANDS
 
         official = SPEECHCOMMANDS(root, url=self.folder.name, subset=subset)
@@ -168,24 +169,28 @@ class _Order:
 
     def __init__(self, folder: Path, words: frozenset[str] | None):
         self.path = _order(folder, words)
-        self.known = set(_listed(self.path, None))
-        # What is damaged or missing ends the order: it is taken up again from there.
-        archive.write_whole(self.path, "".join(f"\n{_name(path)}" for path in _listed(self.path, None)).encode())
+        self.known = dict.fromkeys(_listed(self.path, None))
+        self.file: IO[str] | None = None
 
     def __enter__(self) -> _Order:
-        self.file = self.path.open("a", encoding="utf-8")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
+        if self.file:
+            self.file.close()
 
     def keep(self, path: Path, content: bytes) -> None:
         """Write one clip, unless it is there."""
         if path not in self.known:
+            if self.file is None:
+                # Not before the first clip has come: an order file hides what was put there by hand. What is damaged or
+                # missing ends the order: it is taken up again from there.
+                archive.write_whole(self.path, "".join(f"\n{_name(path)}" for path in self.known).encode())
+                self.file = self.path.open("a", encoding="utf-8")
             archive.write_whole(path, content)
             self.file.write(f"\n{_name(path)}")
             self.file.flush()
-            self.known.add(path)
+            self.known[path] = None
 
 
 def _name(path: Path) -> str:
@@ -193,7 +198,9 @@ def _name(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _check(cutoff: object, words: object, subset: str | None, version: str, url: str | None, timeout: float) -> None:
+def _check(
+    cutoff: object, words: object, subset: str | None, version: str, url: str | None, sha256: str | None, timeout: float
+) -> None:
     if cutoff is not None:
         check_int("cutoff", cutoff, 1, "5 clips are enough for a first model")
     if version not in VERSIONS:
@@ -210,6 +217,10 @@ def _check(cutoff: object, words: object, subset: str | None, version: str, url:
     if url is not None and not re.match(r"(https?|file)://", url):
         raise ValueError(
             f"url={url!r} is no address; it must begin with https://, http:// or file://: leave it out for the official one."
+        )
+    if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise ValueError(
+            f"sha256={sha256!r} is no SHA-256; it has 64 hexadecimal digits: leave it out for the official one."
         )
     if isinstance(words, str) or (words is not None and not (isinstance(words, Collection) and words)):
         raise TypeError(f"words={words!r} is no list of words; pass at least one, as in words=['yes', 'no'].")
