@@ -15,7 +15,20 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from wavenetlike import WaveNet, WaveNetConfig, analysis, build_ar2, build_wavenet, build_wavenet_toy, load, save
+from wavenetlike import (
+    WaveNet,
+    WaveNetConfig,
+    analysis,
+    build_ar2,
+    build_wavenet,
+    build_wavenet_toy,
+    load,
+    pretrained,
+    save,
+)
+from wavenetlike.analysis import scoreboard
+from wavenetlike.data import bundled_clips
+from wavenetlike.models import PRETRAINED
 
 FIELDS = [field.name for field in dataclasses.fields(WaveNetConfig)]
 
@@ -113,6 +126,8 @@ def test_config_counts_what_is_built(config):
     assert config.depth == model.depth == analysis.depth(model) == depth
     assert config.parameters == analysis.parameters(model) == n
     assert config.gamma == analysis.gamma(model) == n / depth
+    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1) - model.embedding.weight.numel()
+    assert config.multiplications == weights
 
 
 @pytest.mark.parametrize("first", [1, 2, 3, 7, 32])
@@ -269,3 +284,18 @@ def bad_files(folder: Path, model: WaveNet) -> dict[str, Path]:
 def test_other_files_are_refused(tmp_path, small_model, kind):
     path = bad_files(tmp_path, small_model)[kind]
     refused(lambda: load(path), ValueError, repr(str(path)))
+
+
+def test_the_trained_toy_is_a_toy_that_has_learnt():
+    model = pretrained("toy")
+    assert model.config == build_wavenet_toy().config
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    board = {score.name: score for score in scoreboard(model, bundled_clips())}
+    assert board["this model"].bits < 0.75 * board["bigram model"].bits
+    assert pretrained() is not model
+    assert PRETRAINED.joinpath("toy.safetensors").stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("name", ["full", "", "../toy", 3, None])
+def test_other_trained_models_are_refused(name):
+    refused(lambda: pretrained(name), ValueError, f"name={name!r}", "toy")

@@ -7,7 +7,16 @@ from wavenetlike import ops, train
 from wavenetlike.data import ar2_process
 from wavenetlike.heads import Losses
 from wavenetlike.layers import Block
-from wavenetlike.models import WaveNet, WaveNetConfig, build_ar2, build_wavenet, build_wavenet_toy, load, save
+from wavenetlike.models import (
+    WaveNet,
+    WaveNetConfig,
+    build_ar2,
+    build_wavenet,
+    build_wavenet_toy,
+    load,
+    pretrained,
+    save,
+)
 from wavenetlike.quantize import MuLaw
 from wavenetlike.train import train_stack_ar
 
@@ -23,6 +32,7 @@ __all__ = [
     "build_wavenet_toy",
     "load",
     "ops",
+    "pretrained",
     "save",
     "train",
     "train_stack_ar",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -23,6 +24,31 @@ def check_int(name: str, value: object, least: int, hint: str) -> None:
         )
     if value < least:
         raise ValueError(f"{name}={value} is too small; it must be at least {least}: {hint}.")
+
+
+def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:
+    """Refuse ``value`` unless it is one of ``allowed``.
+
+    Raises:
+        ValueError: another one.
+    """
+    if isinstance(value, bool) or value not in allowed:
+        raise ValueError(f"{name}={value!r} cannot be chosen; it must be one of {', '.join(map(str, allowed))}.")
+
+
+def check_between(name: str, value: object, least: float, most: float, hint: str) -> None:
+    """Refuse ``value`` unless it is a number in ``least`` … ``most``.
+
+    Raises:
+        TypeError: no number (True and False are none here).
+        ValueError: outside, or NaN.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(
+            f"{name}={value!r} is a {type(value).__name__}; it must be a number in {least} … {most}: {hint}."
+        )
+    if not least <= float(value) <= most:
+        raise ValueError(f"{name}={value} is out of range; it must lie in {least} … {most}: {hint}.")
 
 
 def check_positive(name: str, value: object, example: str) -> None:

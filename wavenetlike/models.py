@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from wavenetlike.checks import check_codes, check_exists, check_int, check_known
+from wavenetlike.checks import check_choice, check_codes, check_exists, check_int, check_known
 from wavenetlike.heads import SoftmaxHead
 from wavenetlike.layers import CausalConv1d, ResidualLayer, SkipHead, compose, dilations, reach
 from wavenetlike.quantize import MuLaw
@@ -67,20 +67,26 @@ class WaveNetConfig:
         return compose([reach(self.first_kernel_length, 1), *layers])
 
     @property
+    def multiplications(self) -> int:
+        """For one sample, when nothing is computed twice: every weight of every convolution once (the embedding is looked up)."""
+        width, gate, skip, n_layers = self._widths
+        first = width * width * self.first_kernel_length if self.first_kernel_length > 1 else 0
+        gated_units = n_layers * width * self.kernel_length * 2 * gate
+        residuals = (n_layers - 1) * gate * width
+        head = n_layers * gate * skip + skip * skip + skip * self.levels
+        return first + gated_units + residuals + head
+
+    @property
     def parameters(self) -> int:
         """How many numbers a `WaveNet` of this shape learns, counted without building it."""
-        width, gate, skip, n_layers = (
-            self.residual_channels,
-            self.gate_channels,
-            self.skip_channels,
-            len(self.dilations),
-        )
-        embedding = self.levels * width
-        first = (width * self.first_kernel_length + 1) * width if self.first_kernel_length > 1 else 0
-        gated_units = n_layers * (width * self.kernel_length + 1) * 2 * gate
-        residuals = (n_layers - 1) * (gate + 1) * width
-        head = (n_layers * gate + 1) * skip + (skip + 1) * skip + (skip + 1) * self.levels
-        return embedding + first + gated_units + residuals + head
+        width, gate, skip, n_layers = self._widths
+        first = width if self.first_kernel_length > 1 else 0
+        biases = first + n_layers * 2 * gate + (n_layers - 1) * width + 2 * skip + self.levels
+        return self.levels * width + self.multiplications + biases
+
+    @property
+    def _widths(self) -> tuple[int, int, int, int]:
+        return self.residual_channels, self.gate_channels, self.skip_channels, len(self.dilations)
 
     @property
     def gamma(self) -> float:
@@ -232,3 +238,20 @@ def load(path: str | Path) -> WaveNet:
             f"{str(path)!r} holds no WaveNet that this package saved; pass a file written by wavenetlike.models.save ({str(error).splitlines()[0]})."
         ) from error
     return model
+
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+
+
+def pretrained(name: str = "toy") -> WaveNet:
+    """A trained model that comes with the package, in float32 on the CPU.
+
+    Args:
+        name: "toy", `build_wavenet_toy` after training on the bundled clips; scripts/train_toy.py made it.
+
+    Raises:
+        ValueError: another name.
+    """
+    known = sorted(path.stem for path in PRETRAINED.glob("*.safetensors"))
+    check_choice("name", name, known)
+    return load(PRETRAINED / f"{name}.safetensors")

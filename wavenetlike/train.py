@@ -7,14 +7,14 @@ import dataclasses
 import math
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from wavenetlike.checks import check_int, check_positive, check_series
 from wavenetlike.data import Window, Windows, encode_clips
-from wavenetlike.data.clips import Item
+from wavenetlike.data.clips import Items
 from wavenetlike.heads import GaussianHead, Losses, MSEHead
 from wavenetlike.layers import Block, CausalConv1d
 from wavenetlike.models import WaveNet, check_model
@@ -147,7 +147,7 @@ class History:
 
 def train(
     model: WaveNet,
-    dataset: Iterable[Item],
+    dataset: Items,
     *,
     steps: int | None = None,
     seconds: float | None = None,

@@ -19,6 +19,8 @@ SPEAKER_ENDS = "_nohash_"
 
 Item = tuple[Tensor, int, str, str]
 """(waveform, sample_rate, label, speaker): float32 of shape (1, time) in [-1, 1]; samples a second; and who said what."""
+Items = Iterable[Item] | Dataset[Item]
+"""What is trained on and scored: items one after the other."""
 
 
 class AudioFiles(Dataset[Item]):

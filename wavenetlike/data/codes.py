@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch.utils.data import Dataset
 
 from wavenetlike.checks import check_exists
 from wavenetlike.data.archive import write_whole
-from wavenetlike.data.clips import Item, check_index
+from wavenetlike.data.clips import Item, Items, check_index
 from wavenetlike.quantize import MuLaw
 
 
@@ -61,7 +62,7 @@ def dtype_of(levels: int) -> np.dtype:
     return np.min_scalar_type(levels - 1)
 
 
-def encode_clips(dataset: Iterable[Item] | EncodedClips, mu_law: MuLaw) -> Codes:
+def encode_clips(dataset: Items, mu_law: MuLaw) -> Codes:
     """The clips of ``dataset`` as codes; those of `EncodedClips` stay in their file.
 
     Args:
@@ -82,7 +83,7 @@ def encode_clips(dataset: Iterable[Item] | EncodedClips, mu_law: MuLaw) -> Codes
     return Codes(np.concatenate(rows), np.cumsum([len(row) for row in rows]), mu_law.levels)
 
 
-def encoded_items(dataset: Iterable[Item], mu_law: MuLaw) -> Iterator[tuple[np.ndarray, int, str, str]]:
+def encoded_items(dataset: Items, mu_law: MuLaw) -> Iterator[tuple[np.ndarray, int, str, str]]:
     """Item by item (codes (batch, time), sample_rate, label, speaker), the sample rate 0 where the item has none.
 
     Raises:
@@ -93,7 +94,7 @@ def encoded_items(dataset: Iterable[Item], mu_law: MuLaw) -> Iterator[tuple[np.n
             f"The dataset is a {type(dataset).__name__}; it must give waveforms, or items that begin with one: try ops.download_sample_audio(cutoff=5)."
         )
     kind, first_rate, i = dtype_of(mu_law.levels), 0, -1
-    for i, item in enumerate(dataset):
+    for i, item in enumerate(cast(Iterable[Item], dataset)):
         waveform, rate, label, speaker = _parts(item)
         try:
             codes = mu_law.encode(waveform)
@@ -169,7 +170,7 @@ class EncodedClips(Dataset[Item]):
         return f"EncodedClips({len(self):,} clips at {self.codes.levels} levels in {str(self.folder)!r})"
 
     @staticmethod
-    def write(dataset: Iterable[Item], folder: str | Path, levels: int = 256, *, progress: bool = True) -> EncodedClips:
+    def write(dataset: Items, folder: str | Path, levels: int = 256, *, progress: bool = True) -> EncodedClips:
         """Encode every clip of ``dataset`` once into ``folder``, one byte a sample up to 256 levels, and open it.
 
         One clip at a time is in memory. What was interrupted is not taken for whole, and is overwritten by the next try.
