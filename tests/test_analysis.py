@@ -13,107 +13,26 @@ from helpers import SEEDS, built, copied, is_changed, random_codes, refused, wav
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wavenetlike import Block, WaveNetConfig, analysis, ar2_process, build_ar2, build_wavenet, build_wavenet_toy
+from wavenetlike import analysis, ar2_process, build_wavenet, build_wavenet_toy
 from wavenetlike.analysis import (
+    ar2_autocorrelation,
     ar2_period,
+    ar2_roots,
     ar2_spectrum,
     ar2_standard_error,
+    autocorrelation,
     baselines,
-    lag_profile,
     least_squares_ar,
-    measure_receptive_field,
     score,
     scoreboard,
 )
-from wavenetlike.data import Clips, encode_clips, largest_root, sunspots
-from wavenetlike.layers import CausalConv1d
+from wavenetlike.data import Clips, encode_clips, is_stationary, largest_root, sunspots
 
 
 def series(a: float, b: float, n: int, seed: int, **options: float) -> torch.Tensor:
     """``n`` samples of an AR(2), the first 100 left out."""
     process = ar2_process(a, b, 0, 0, seed=seed, **options)
     return torch.tensor(list(itertools.islice(process, 100, n + 100)), dtype=torch.float64)
-
-
-# Receptive fields
-
-
-@settings(max_examples=100)
-@given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 4), st.integers(1, 3), SEEDS)
-def test_measured_receptive_field_of_a_block_is_delta(n_layers, kernel_length, dilation_rate, channels, seed):
-    torch.manual_seed(seed)
-    block = Block(n_layers, kernel_length, dilation_rate, channels)
-    assert measure_receptive_field(block, seed=seed) == analysis.delta(block) == block.receptive_field
-
-
-@settings(max_examples=60)
-@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 6), st.integers(1, 9), SEEDS)
-def test_measured_receptive_field_of_a_convolution_is_delta(inputs, outputs, kernel_length, dilation, seed):
-    torch.manual_seed(seed)
-    conv = CausalConv1d(inputs, outputs, kernel_length, dilation)
-    assert measure_receptive_field(conv) == 1 + (kernel_length - 1) * dilation
-
-
-@settings(max_examples=100)
-@given(wavenet_configs(skip_channels=32), SEEDS)
-def test_measured_receptive_field_of_a_wavenet_is_delta(config, seed):
-    assert measure_receptive_field(built(config, seed)) == config.receptive_field
-
-
-@settings(max_examples=100)
-@given(wavenet_configs(), SEEDS)
-def test_narrow_skips_do_not_hide_the_receptive_field(config, seed):
-    # With few skip channels all ReLUs of the head may be off: nothing flows, though Δ is what it is.
-    assert measure_receptive_field(built(config, seed)) == config.receptive_field
-
-
-def test_measured_receptive_field_of_three_blocks_is_3070():
-    config = WaveNetConfig(levels=4, residual_channels=4, gate_channels=4, skip_channels=32)
-    assert measure_receptive_field(built(config)) == 3070
-
-
-def test_lag_profile_of_a_linear_stack_is_its_kernel():
-    conv = CausalConv1d(1, 1, kernel_length=3, dilation=2)
-    conv.load_state_dict({"weight": torch.tensor([[[3.0, 0.5, -2.0]]]), "bias": torch.tensor([7.0])})
-    profile = lag_profile(conv, n_lags=8)
-    torch.testing.assert_close(profile / profile[0], torch.tensor([1, 0, 0.25, 0, 1.5, 0, 0, 0]).double())
-    assert profile.dtype == torch.float64
-    assert lag_profile(conv, n_lags=2).shape == (2,)
-
-
-def test_dead_weight_shortens_the_measured_receptive_field():
-    conv = build_ar2()
-    conv.weight.data[..., 0] = 0
-    assert analysis.delta(conv) == 2
-    assert measure_receptive_field(conv) == 1
-
-
-def test_measuring_leaves_the_module_as_it_is(small_model):
-    for module in (small_model, Block(3, 2, 2)):
-        before, mode = copied(module.state_dict()), module.training
-        state = torch.get_rng_state()
-        one = lag_profile(module, 30, seed=1)
-        assert torch.equal(one, lag_profile(module, 30, seed=1))
-        assert not torch.equal(one, lag_profile(module, 30, seed=2))
-        assert not is_changed(before, module.state_dict())
-        assert next(module.parameters()).dtype == torch.float32
-        assert all(parameter.grad is None and parameter.requires_grad for parameter in module.parameters())
-        assert module.training == mode
-        assert torch.equal(state, torch.get_rng_state())
-    assert small_model(random_codes(5, 1, 20)).shape == (1, 5, 20)
-
-
-@pytest.mark.parametrize(("n_lags", "error"), [(0, ValueError), (-1, ValueError), (True, TypeError), (2.5, TypeError)])
-def test_bad_number_of_lags_is_refused(n_lags, error):
-    refused(lambda: lag_profile(build_ar2(), n_lags), error, f"n_lags={n_lags}")
-
-
-def test_gamma_is_parameters_per_layer_of_depth():
-    block = Block(n_layers=4, kernel_length=3, dilation_rate=2, channels=2)
-    assert analysis.parameters(block) == 4 * (2 * 2 * 3 + 2)
-    assert analysis.depth(block) == 4
-    assert analysis.gamma(block) == 14
-    assert analysis.gamma(build_ar2()) == 3
 
 
 # Least squares
@@ -244,6 +163,45 @@ def counted(clips: list[list[int]], levels: int, start: int) -> list[tuple[float
     ]
 
 
+@given(st.floats(-2.5, 2.5), st.floats(-2, 2))
+def test_roots_solve_the_equation_and_tell_what_is_stationary(a, b):
+    one, two = ar2_roots(a, b)
+    assert one + two == pytest.approx(a, abs=1e-12)
+    assert one * two == pytest.approx(-b, abs=1e-12)
+    assert max(abs(one), abs(two)) == pytest.approx(largest_root(a, b))
+
+
+@pytest.mark.parametrize(("a", "b"), [(-0.4, 0.5), (1.4, -0.7), (0.9, 0.0), (0.0, 0.0), (0.3, -0.95)])
+def test_autocorrelation_in_theory_is_that_of_a_long_series_and_of_the_spectrum(a, b):
+    theory = ar2_autocorrelation(a, b, 20)
+    assert autocorrelation(series(a, b, 200_000, seed=4), 20) == pytest.approx(theory, abs=0.03)
+    frequencies = (np.arange(200_000) + 0.5) / 400_000
+    powers = ar2_spectrum(a, b, frequencies)
+    by_spectrum = [np.mean(powers * np.cos(2 * np.pi * frequencies * k)) / np.mean(powers) for k in range(21)]
+    assert by_spectrum == pytest.approx(theory, abs=1e-9)
+    assert len(ar2_autocorrelation(a, b, 0)) == 1
+
+
+@settings(max_examples=50)
+@given(SEEDS, st.integers(3, 60), st.integers(0, 30))
+def test_autocorrelation_is_slow_counting(seed, n, n_lags):
+    x = torch.randn(n, generator=torch.Generator().manual_seed(seed)).tolist()
+    if n_lags >= n:
+        refused(lambda: autocorrelation(x, n_lags), ValueError, str(n))
+        return
+    mean = sum(x) / n
+    total = sum((value - mean) ** 2 for value in x)
+    slow = [sum((x[t] - mean) * (x[t - k] - mean) for t in range(k, n)) / total for k in range(n_lags + 1)]
+    assert autocorrelation(x, n_lags) == pytest.approx(slow, abs=1e-6)
+
+
+@pytest.mark.parametrize(("a", "b"), [(1.2, 0.3), (0.5, 0.5), (0.0, -1.0), (0.0, 1.0), (float("nan"), 0.0)])
+def test_what_is_not_stationary_has_neither_spectrum_nor_autocorrelation(a, b):
+    assert not is_stationary(a, b)
+    refused(lambda: ar2_spectrum(a, b, np.linspace(0, 0.5, 5)), ValueError, f"a={a}", f"b={b}")
+    refused(lambda: ar2_autocorrelation(a, b, 5), ValueError, f"a={a}", f"b={b}")
+
+
 @settings(max_examples=100)
 @given(st.integers(2, 12), st.integers(1, 8), st.lists(st.integers(9, 60), min_size=1, max_size=4), SEEDS)
 def test_baselines_are_slow_counting(levels, start, lengths, seed):
@@ -314,7 +272,7 @@ def test_a_long_clip_is_scored_piece_by_piece(small_model, monkeypatch):
     clip = encode_clips([torch.rand(1, 700) * 2 - 1], small_model.mu_law)
     whole = score(small_model, clip)
     for piece in (1, 50, 683, 684):
-        monkeypatch.setattr(analysis, "AT_ONCE", piece)
+        monkeypatch.setattr("wavenetlike.analysis.scores.AT_ONCE", piece)
         again = score(small_model, clip)
         assert (again.accuracy, again.bits) == (whole.accuracy, pytest.approx(whole.bits, rel=1e-5))
 

@@ -1,0 +1,48 @@
+"""What a model or a series is made of, measured: Δ, γ, how far an output looks, least squares, baselines, scores.
+
+`shape` counts from structure, `field` measures on any one-dimensional module, `report` puts both on a page; `series` is
+about numbers without a network, `scores` about predictions.
+"""
+
+from wavenetlike.analysis.field import Field, lag_profile, measure_receptive_field
+from wavenetlike.analysis.report import ModelReport, analyze_model
+from wavenetlike.analysis.scores import Score, baselines, score, scoreboard
+from wavenetlike.analysis.series import (
+    ARFit,
+    ar2_autocorrelation,
+    ar2_period,
+    ar2_roots,
+    ar2_spectrum,
+    ar2_standard_error,
+    autocorrelation,
+    least_squares_ar,
+)
+from wavenetlike.analysis.shape import Layer, delta, depth, frontier, gamma, layers, parameters, receptive_field
+
+__all__ = [
+    "ARFit",
+    "Field",
+    "Layer",
+    "ModelReport",
+    "Score",
+    "analyze_model",
+    "ar2_autocorrelation",
+    "ar2_period",
+    "ar2_roots",
+    "ar2_spectrum",
+    "ar2_standard_error",
+    "autocorrelation",
+    "baselines",
+    "delta",
+    "depth",
+    "frontier",
+    "gamma",
+    "lag_profile",
+    "layers",
+    "least_squares_ar",
+    "measure_receptive_field",
+    "parameters",
+    "receptive_field",
+    "score",
+    "scoreboard",
+]

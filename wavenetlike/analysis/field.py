@@ -1,0 +1,632 @@
+"""What an output really depends on, measured on any one-dimensional module: Δ, the lags, causality, and how strongly."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import re
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from wavenetlike.checks import check_int, check_seed
+from wavenetlike.layers import CausalConv1d
+
+SCALES = [1.0, 0.1, 10.0]
+"""Of the random inputs: what is saturated at one is open at another."""
+CONVERSIONS = [Tensor.float, Tensor.double, Tensor.half, Tensor.bfloat16, Tensor.to, Tensor.type, Tensor.type_as]
+Put = Callable[[Tensor, int], Tensor]
+"""Numbers that codes became, and their time axis → other numbers in their place."""
+QUIET = 4
+"""Gradients in a row that show no new lag before their set is believed."""
+MOST_DRAWS = 40
+ROUNDING = 1e-12
+MANY = 12
+"""Other inputs that are tried in place of one before it is said not to matter."""
+FAR = 16_384
+"""Samples that are searched at least."""
+UNBOUNDED_SHOWN = 2048
+"""Lags that are measured one by one where there is no end of them."""
+LARGE = 1 << 22
+"""Bytes of an activation that is kept on disk until the gradient needs it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """The inputs that one output depends on, as lags: 0 is the input at the output's own time, negative ones lie in its future.
+
+    Args:
+        lags: int64 (n,), rising.
+        strength: float64 (n,), how strongly each acts: the root mean square, over random inputs, of the gradient of the output by
+            that input, at the module's own weights; 0 where these close a way that its structure leaves open.
+        stride: inputs per output.
+        searched: how far back and ahead a dependence was looked for, in samples.
+        n_draws: gradients that were taken; the last `QUIET` of them showed no lag that the others had not.
+        ahead: the output at t predicts the sample at t + ahead.
+        is_unbounded: it reaches back as far as was looked; then ``lags`` are the first of them only.
+        is_unbounded_ahead: it sees its future as far as was looked; likewise.
+        is_confirmed: perturbation finds nothing older than gradients do; else a NaN passes further, by weights that are 0.
+    """
+
+    lags: Tensor
+    strength: Tensor
+    stride: int
+    searched: int
+    n_draws: int
+    ahead: int
+    is_unbounded: bool
+    is_unbounded_ahead: bool
+    is_confirmed: bool
+
+    @property
+    def delta(self) -> int:
+        """Δ: samples from the oldest that matters to the output's own time, both included."""
+        return max(0, int(self.lags.max()) + 1) if len(self.lags) else 0
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether an output depends on nothing after its own time."""
+        return not bool((self.lags < 0).any())
+
+    @property
+    def sees_target(self) -> bool:
+        """Whether the output at t depends on the very sample that it predicts."""
+        return bool((self.lags == -self.ahead).any())
+
+    def by_lag(self, n_lags: int) -> Tensor:
+        """The strength of lags 0 … n_lags - 1, float64 (n_lags,), 0 for those that do not matter."""
+        profile = torch.zeros(n_lags, dtype=torch.float64)
+        inside = (self.lags >= 0) & (self.lags < n_lags)
+        profile[self.lags[inside]] = self.strength[inside]
+        return profile
+
+    def effective_delta(self, part: float = 0.95) -> int:
+        """The newest samples that together hold ``part`` (0 … 1) of the squared strength: how far back is really looked."""
+        share = self.by_lag(self.delta).square().cumsum(dim=0)
+        return int((share < part * share[-1]).sum()) + 1 if len(share) and share[-1] > 0 else 0
+
+    @property
+    def gaps(self) -> Tensor:
+        """Lags between 0 and Δ that do not matter, int64 (n,)."""
+        missing = torch.ones(self.delta, dtype=torch.bool)
+        missing[self.lags[self.lags >= 0]] = False
+        return missing.nonzero()[:, 0]
+
+    def __str__(self) -> str:
+        if self.is_unbounded:
+            words = [f"Δ is unbounded: the output still depends on what was {self.searched - 1:,} samples ago"]
+        else:
+            words = [f"Δ = {self.delta:,}, and nothing matters beyond, within {self.searched:,} samples"]
+        if len(self.gaps):
+            words.append(
+                f"{_counted(len(self.gaps), 'lag')} in between {'does' if len(self.gaps) == 1 else 'do'} not matter"
+            )
+        if self.is_causal:
+            words.append("causal")
+        elif self.is_unbounded_ahead:
+            words.append("not causal: it sees its future as far as was looked")
+        else:
+            words.append(f"not causal: it sees {_counted(-int(self.lags.min()), 'sample')} of its future")
+        if self.sees_target:
+            words.append("it sees its own target")
+        if self.stride > 1:
+            words.append(f"one output for {self.stride} inputs")
+        effort = f"{self.n_draws} gradients, the last {QUIET} without anything new"
+        if not self.is_unbounded:
+            effort += (
+                "; a NaN passes no further"
+                if self.is_confirmed
+                else "; though a NaN passes further, by weights that are 0"
+            )
+        return f"{'; '.join(words)} ({effort})"
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+@torch.inference_mode(False)
+def measure_receptive_field(
+    module: nn.Module,
+    *,
+    channels: int | None = None,
+    levels: int | None = None,
+    searched: int | None = None,
+    ahead: int = 1,
+    seed: int = 0,
+) -> Field:
+    """Which inputs one output of ``module`` depends on, by experiment alone; nothing is taken from what its layers say.
+
+    Two experiments on a copy in evaluation mode, in float64. **Perturbation**: NaN is put in place of the inputs beyond a lag;
+    no saturated gate, closed ReLU or small weight stops a NaN, so an output without one does not depend on them (nor, as a step
+    function does stop it, on other finite numbers there). That finds how far to look, by doubling. **Gradients**: of a random projection of one output by all inputs, for random inputs at three
+    scales, at the module's own weights and at random positive ones, where no ReLU is off, no gate saturated and nothing
+    cancels; until `QUIET` in a row show no new lag. (Weights that are 0 among others that are not, as a mask leaves them, stay 0.)
+    Taught in notebooks/02_receptive_field_and_gamma.ipynb.
+
+    Args:
+        module: takes (batch, channels, time) or integer codes (batch, time), and gives a tensor, or a tuple that begins with
+            one, with a time axis as long as the input's or shorter; a shorter one ends where the input ends.
+        channels: of the input; None: those of the first layer.
+        levels: of integer codes; None: those of the embedding, where there is one.
+        searched: how many samples back to look for a dependence; None: four times what its convolutions reach together, at
+            least 16,384; rounded up to a power of two.
+        ahead: the output at t predicts the sample at t + ahead.
+        seed: of the random inputs.
+
+    Raises:
+        TypeError, ValueError: no module, or one that cannot be run on such inputs.
+    """
+    check_int("ahead", ahead, 0, "1 where the output at t predicts the sample at t + 1")
+    if searched is not None:
+        check_int("searched", searched, 64, "16384 is a second at 16 kHz")
+    probe = Probe(module, channels, levels, seed)
+    searched = 1 << ((searched or max(FAR, 4 * sum_of_reaches(module))) - 1).bit_length()
+    past, future = probe.reach_back(searched), probe.reach_ahead(searched // 2)
+    is_unbounded, is_unbounded_ahead = past > searched, future > max(searched // 2, 64)
+    lags, strength, n_draws, is_confirmed = probe.lags(
+        min(UNBOUNDED_SHOWN, searched) if is_unbounded else past,
+        min(UNBOUNDED_SHOWN, searched) if is_unbounded_ahead else future,
+    )
+    is_confirmed = is_confirmed or is_unbounded
+    return Field(lags, strength, probe.stride, searched, n_draws, ahead, is_unbounded, is_unbounded_ahead, is_confirmed)
+
+
+def sum_of_reaches(module: nn.Module) -> int:
+    """What all convolutions of a module reach together, were they one after the other, in samples."""
+    total, stride = 1, 1
+    for conv in (m for m in module.modules() if isinstance(m, (nn.Conv1d, CausalConv1d))):
+        kernel_length, dilation, step = (
+            (conv.kernel_length, conv.dilation, 1)
+            if isinstance(conv, CausalConv1d)
+            else (conv.kernel_size[0], conv.dilation[0], conv.stride[0])
+        )
+        total += (kernel_length - 1) * dilation * stride
+        stride *= step
+    return total
+
+
+@torch.inference_mode(False)
+def lag_profile(module: nn.Module, n_lags: int, seed: int = 0) -> Tensor:
+    """How strongly the newest output depends on the input ``lag`` samples ago: the root mean square of its gradient.
+
+    Over `QUIET` random inputs, in float64, at the module's own weights. Beyond Δ it is exactly 0.
+    Taught in notebooks/02_receptive_field_and_gamma.ipynb.
+
+    Args:
+        module: as for `measure_receptive_field`; it is left as it is.
+        n_lags: lags 0 … n_lags - 1 are measured, at least 1.
+        seed: of the inputs.
+
+    Returns:
+        float64 of shape (n_lags,), lag 0 first.
+    """
+    check_int("n_lags", n_lags, 1, "Δ and a few more show where the dependence ends")
+    probe = Probe(module, None, None, seed)
+    draws = [probe.gradient(n_lags, 0) for _ in range(QUIET)]
+    return torch.stack(draws).square().mean(dim=0).sqrt().flip(0)
+
+
+def check_module(module: object) -> None:
+    """Refuse what is no module.
+
+    Raises:
+        TypeError: something else.
+    """
+    if not isinstance(module, nn.Module):
+        raise TypeError(
+            f"The module is a {type(module).__name__}; it must be a torch.nn.Module: pass a model or a layer."
+        )
+
+
+class Probe:
+    """A copy of a module that can be asked which inputs one output depends on.
+
+    The output that is looked at has ``future`` inputs after its own time; it is the last one where ``future`` is 0.
+    """
+
+    def __init__(self, module: nn.Module, channels: int | None, levels: int | None, seed: int):
+        check_module(module)
+        check_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.module = _copied(module)
+        self.opened = _opened(self.module, self.generator)
+        self.channels, self.levels = _inputs(module, channels, levels)
+        self.axis = self._time_axis()
+        self.stride, self.newest, self.lost = self._steps()
+
+    def _input(self, n: int, scale: float = 1.0) -> Tensor:
+        if self.levels is not None:
+            return torch.randint(self.levels, (1, n), generator=self.generator)
+        return scale * torch.randn(1, self.channels or 1, n, generator=self.generator, dtype=torch.float64)
+
+    def _time_axis(self) -> int:
+        """Along which axis, counted from the last, the output grows with the input."""
+        error: Exception = ValueError("its output does not grow with its input")
+        self._runs = 64
+        while self._runs <= 4 * FAR:
+            try:
+                one, two = (self._shape(length) for length in (self._runs, 2 * self._runs))
+            except ValueError as refused:
+                error = refused
+            else:
+                if axes := [i for i, (before, after) in enumerate(zip(one, two, strict=False)) if before != after]:
+                    return axes[-1] - len(one)
+            self._runs *= 4
+        kind = f"(batch, {self.channels}, time)" if self.levels is None else f"codes (batch, time) below {self.levels}"
+        raise ValueError(
+            f"The module cannot be measured on {kind} ({_in_brief(error.__cause__ or error)}); say what it takes: try channels=1, or levels=256 for codes."
+        )
+
+    def _steps(self) -> tuple[int, int, int]:
+        """Inputs per output, an input that belongs to an output, and inputs without an output of their own."""
+        first = self._next_output(2 * self._runs)
+        second = self._next_output(first)
+        n_outputs = self._n_outputs(first)
+        if (more := self._n_outputs(second) - n_outputs) > 1:
+            raise ValueError(
+                f"The module gives {more} outputs for one input; no more than one can be measured: pass what comes before it."
+            )
+        return second - first, first, max(0, first - (second - first) * n_outputs)
+
+    def _n_outputs(self, n: int) -> int:
+        return self._shape(n)[self.axis]
+
+    def _next_output(self, n: int) -> int:
+        """How many inputs are needed for more outputs than ``n`` inputs give."""
+        n_outputs, step = self._n_outputs(n), 1
+        while self._n_outputs(n + step) == n_outputs:
+            step *= 2
+        few, enough = n + step // 2, n + step
+        while enough - few > 1:
+            middle = (few + enough) // 2
+            few, enough = (middle, enough) if self._n_outputs(middle) == n_outputs else (few, middle)
+        return enough
+
+    @torch.no_grad()
+    def _shape(self, n: int) -> torch.Size:
+        """Of the output for ``n`` inputs."""
+        return self.run(self._input(n)).shape
+
+    def aligned(self, n: int) -> int:
+        """At least ``n`` inputs, of which the newest belongs to the last output, where there is one for several inputs."""
+        return n + (self.newest - n) % self.stride
+
+    def shortest_input(self) -> Tensor:
+        """As few inputs as give one output."""
+        return self._input(self.aligned(self.lost + self.stride))
+
+    def run(self, x: Tensor) -> Tensor:
+        """The output of the copy."""
+        with _Entries(x, lambda numbers, axis: numbers):
+            return _call(self.module, x)
+
+    def _outputs(self, module: nn.Module, x: Tensor, future: int, put: Put | None = None) -> tuple[Tensor, int]:
+        """The channels of the output that is looked at, (batch, n), and at how many places codes became numbers."""
+        with _Entries(x, put or (lambda numbers, axis: numbers)) as entries:
+            y = _call(module, x).movedim(self.axis, -1)
+        return y.reshape(len(x), -1, y.shape[-1])[:, :, -1 - future // self.stride], entries.found
+
+    @torch.no_grad()
+    def _depends(self, n: int, future: int, spoiled: slice) -> bool:
+        """Whether the output turns into NaN when these inputs do."""
+        x = self._input(n)
+        if self.levels is None:
+            x[:, :, spoiled] = torch.nan
+            return bool(self._outputs(self.module, x, future)[0].isnan().any())
+
+        def spoil(entered: Tensor, axis: int) -> Tensor:
+            entered = entered.clone()
+            entered.movedim(axis, -1)[..., entered.shape[axis] - n :][..., spoiled] = torch.nan
+            return entered
+
+        output, found = self._outputs(self.module, x, future, spoil)
+        return bool(output.isnan().any()) if found else self._moves(n, future, spoiled, MANY)
+
+    @torch.no_grad()
+    def _moves(self, n: int, future: int, changed: slice, tries: int = 2) -> bool:
+        """Whether the output moves when these inputs do: codes that become numbers in a way of their own, steps that stop a NaN."""
+        x = self._input(n)
+        before, _ = self._outputs(self.module, x, future)
+        for i in range(tries if self.levels is None else min(tries, self.levels - 1)):
+            other = x.clone()
+            if self.levels is None:
+                other[:, :, changed] = self._input(n, SCALES[i % len(SCALES)])[:, :, changed]
+            else:
+                other[:, changed] = (other[:, changed] + 1 + i) % self.levels
+            if _distance(self._outputs(self.module, other, future)[0], before).any():
+                return True
+        return False
+
+    def reach_back(self, searched: int) -> int:
+        """A power of two of samples beyond which nothing matters; more than ``searched`` where something does."""
+        return self._reach(searched, lambda n, near: (n, 0, slice(0, n - near)))
+
+    def reach_ahead(self, searched: int) -> int:
+        """The same for what comes after the output; 0 where nothing does."""
+
+        def beyond(n: int, near: int) -> tuple[int, int, slice]:
+            future = n // self.stride * self.stride
+            total = self.aligned(self.lost + self.stride + future)
+            return total, future, slice(total - future + near, total)
+
+        some = beyond(64, 0)
+        return self._reach(searched, beyond) if self._depends(*beyond(searched, 0)) or self._moves(*some) else 0
+
+    def _reach(self, searched: int, beyond: Callable[[int, int], tuple[int, int, slice]]) -> int:
+        near = 64
+        # First where little has to be computed; then, once or twice, as far as one looks.
+        while near <= searched:
+            little = beyond(self.aligned(2 * near + self.lost), near)
+            if not (self._depends(*little) or self._moves(*little)):
+                break
+            near *= 2
+        while near <= searched and self._depends(*beyond(self.aligned(2 * searched), near)):
+            near *= 2
+        return near
+
+    def gradient(self, n: int, future: int, scale: float = 1.0, opened: bool = False) -> Tensor:
+        """How strongly each of ``n`` inputs, the oldest first, acts on the output, for one random input and projection, (n,)."""
+        module = self.opened if opened else self.module
+        x = self._input(n, scale)
+        if self.levels is None:
+            x = (x.abs() if opened else x).requires_grad_()
+            return self._back(self._outputs(module, x, future)[0], [x])[0].norm(dim=(0, 1))
+        leaves: list[tuple[Tensor, int]] = []
+
+        def leaf(entered: Tensor, axis: int) -> Tensor:
+            leaves.append((entered.detach().requires_grad_(), axis))
+            return leaves[-1][0]
+
+        output, _ = self._outputs(module, x, future, leaf)
+        if not leaves:
+            return self._changes(x, future)
+        gradients = self._back(output, [tensor for tensor, _ in leaves])
+        squares = [
+            gradient.movedim(axis, -1).flatten(0, -2).square().sum(dim=0)[-n:]
+            for gradient, (_, axis) in zip(gradients, leaves, strict=True)
+        ]
+        return torch.stack(squares).sum(dim=0).sqrt()
+
+    def _back(self, output: Tensor, inputs: list[Tensor]) -> list[Tensor]:
+        projection = torch.randn(output.shape, generator=self.generator, dtype=torch.float64)
+        if not output.requires_grad:
+            return [torch.zeros_like(x) for x in inputs]
+        found = torch.autograd.grad((output * projection).sum(), inputs, allow_unused=True)
+        return [torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
+
+    @torch.no_grad()
+    def _changes(self, x: Tensor, future: int) -> Tensor:
+        """How far the output moves when one code is another, code by code, (n,)."""
+        levels, n = self.levels or 2, x.shape[1]
+        before, _ = self._outputs(self.module, x, future)
+        moved = []
+        for first in range(0, n, 64):
+            others = x.repeat(min(64, n - first), 1)
+            rows = torch.arange(len(others))
+            shift = torch.randint(1, levels, (len(others),), generator=self.generator)
+            others[rows, first + rows] = (others[rows, first + rows] + shift) % levels
+            moved.append(_distance(self._outputs(self.module, others, future)[0], before))
+        return torch.cat(moved)
+
+    def lags(self, past: int, future: int) -> tuple[Tensor, Tensor, int, bool]:
+        """The lags that matter, how strongly each acts, how many gradients that took, and whether perturbation agrees."""
+        future = -(-future // self.stride) * self.stride
+        n = self.aligned(max(past, self.lost + self.stride) + future)
+        seen = torch.zeros(n, dtype=torch.bool)
+        squares, n_own, n_draws = torch.zeros(n, dtype=torch.float64), 0, 0
+        with _on_disk():
+            for opened, most in ((True, MOST_DRAWS // 2), (False, MOST_DRAWS)):
+                quiet = 0
+                while quiet < QUIET and n_draws < most:
+                    scale = 1.0 if opened else SCALES[n_draws % len(SCALES)]
+                    strength = self.gradient(n, future, scale, opened)
+                    quiet = 0 if ((strength > 0) & ~seen).any() else quiet + 1
+                    seen |= strength > 0
+                    n_draws += 1
+                    if not opened and scale == 1:
+                        squares += strength.square()
+                        n_own += 1
+        older = self._before(seen)
+        is_older = older.stop > 0 and self._depends(n, future, older)
+        depends = self._moves if self._is_masked() else self._depends
+        if older.stop > 0 and (not seen.any() or depends(n, future, older) or self._moves(n, future, older)):
+            # Gradients fade to 0 in a deep stack before a NaN does, and a step function has none.
+            for place in range(older.stop):
+                one = slice(place, place + 1)
+                seen[place] = depends(n, future, one) or self._moves(n, future, one, MANY)
+            older = self._before(seen)
+            is_older = older.stop > 0 and self._depends(n, future, older)
+        places = seen.nonzero()[:, 0].flip(0)
+        return n - 1 - future - places, (squares / max(1, n_own)).sqrt()[places], n_draws, not is_older
+
+    @staticmethod
+    def _before(seen: Tensor) -> slice:
+        """The inputs before the oldest that was seen to matter."""
+        return slice(0, int(seen.nonzero()[0]) if seen.any() else len(seen))
+
+    def _is_masked(self) -> bool:
+        """Whether some weights, but not all of a layer, are 0: ways that a NaN passes and nothing else does."""
+        held = (value for part in self.module.modules() for value in vars(part).values() if isinstance(value, Tensor))
+        return any(
+            bool((p == 0).any() and not (p == 0).all())
+            for p in (*self.module.parameters(), *self.module.buffers(), *held)
+            if p.dim() > 1
+        )
+
+
+def _call(module: nn.Module, x: Tensor) -> Tensor:
+    """The module's output, or the first tensor of several, all of it computed in float64; what it draws of the global generator is the same every time."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            return first_tensor(module(x))
+    except Exception as error:
+        raise ValueError(
+            f"The module does not run on an input of shape {tuple(x.shape)} ({_in_brief(error)}); it must run on any length: try a smaller searched, at least 64."
+        ) from error
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _distance(outputs: Tensor, before: Tensor) -> Tensor:
+    """How far outputs (batch, n) lie from others, (batch,); 0 for what is rounded otherwise in a batch of another size."""
+    far = (outputs - before).norm(dim=1)
+    return far.masked_fill(far <= ROUNDING * before.norm(), 0)
+
+
+def _in_brief(error: BaseException) -> str:
+    """What an error says, fit to stand inside a sentence."""
+    words = " ".join(str(error).split())[:150] or type(error).__name__
+    return re.sub(r"[.!?]+(?= |$)", ",", words).rstrip(",")
+
+
+def first_tensor(output: Any) -> Tensor:
+    """The output itself, or the first tensor in a tuple, list or dictionary of outputs."""
+    if isinstance(output, Tensor):
+        return output
+    parts = output.values() if isinstance(output, dict) else output if isinstance(output, (tuple, list)) else ()
+    for part in parts:
+        with contextlib.suppress(TypeError):
+            return first_tensor(part)
+    raise TypeError(f"it gives a {type(output).__name__} without a tensor")
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    """A copy in evaluation mode and float64, tensors that are neither parameters nor buffers included."""
+    if any(nn.parameter.is_lazy(p) for p in module.parameters()):
+        raise ValueError(
+            "The module has layers that do not know their size yet; run it once on an input of yours first."
+        )
+    held = []
+    for part in module.modules():
+        for name, value in vars(part).items():
+            if isinstance(value, Tensor):
+                held.append((part, name, value))
+                part.__dict__[name] = value.detach()  # what a hook computed cannot be copied
+    try:
+        copied = copy.deepcopy(module)
+    except Exception as error:
+        raise ValueError(
+            f"The module cannot be copied ({_in_brief(error)}), and so not be measured; keep in it no tensors that were computed with gradients, no open files and no locks."
+        ) from error
+    finally:
+        for part, name, value in held:
+            part.__dict__[name] = value
+    for part in copied.modules():
+        for name, value in vars(part).items():
+            if isinstance(value, Tensor) and value.is_floating_point():
+                part.__dict__[name] = value.double()
+    return copied.cpu().double().eval()
+
+
+@torch.no_grad()
+def _opened(module: nn.Module, generator: torch.Generator) -> nn.Module:
+    """A copy with random positive weights: no ReLU is off, no gate saturated, no two ways cancel. Masked weights stay 0."""
+    module = copy.deepcopy(module)
+    for name, p in module.named_parameters():
+        spread = 0.5 + torch.rand(p.shape, generator=generator, dtype=torch.float64)
+        if p.dim() > 1:
+            spread /= max(1, p[0].numel())
+        elif p.dim() == 1 and "bias" in name:
+            spread /= 100
+        masked = (p == 0) & ~(p == 0).all() if p.dim() > 1 else torch.zeros_like(p, dtype=torch.bool)
+        p.copy_(spread.masked_fill(masked, 0))
+    for name, buffer in module.named_buffers():
+        if name.endswith("running_mean"):
+            buffer.zero_()
+        elif name.endswith("running_var"):
+            buffer.fill_(1)
+    return module
+
+
+def _inputs(module: nn.Module, channels: int | None, levels: int | None) -> tuple[int | None, int | None]:
+    """Channels, or levels of codes, that a module takes: as said, or as its first layer tells."""
+    if channels is not None and levels is not None:
+        raise ValueError(
+            f"channels={channels} and levels={levels} were both passed; a module takes numbers or codes: leave one of them out."
+        )
+    if channels is not None:
+        check_int("channels", channels, 1, "a waveform has 1")
+        return channels, None
+    if levels is not None:
+        check_int("levels", levels, 2, "256 is WaveNet's")
+        return None, levels
+    for part in module.modules():
+        if isinstance(part, nn.Embedding):
+            return None, part.num_embeddings
+        if isinstance(part, (nn.Conv1d, nn.Conv2d)):
+            return part.in_channels, None
+        if isinstance(part, CausalConv1d):
+            return part.weight.shape[1], None
+        if isinstance(part, nn.Linear):
+            return part.in_features, None
+        if isinstance(part, nn.RNNBase):
+            return part.input_size, None
+    return 1, None
+
+
+class _Entries(TorchFunctionMode):
+    """Where codes become numbers (an embedding, one-hot vectors, floats), puts others in their place.
+
+    ``put`` takes those numbers and their time axis; ``found`` counts the places. Numbers stay in float64 meanwhile.
+    """
+
+    def __init__(self, codes: Tensor, put: Put):
+        super().__init__()
+        self.codes, self.put, self.found = codes, put, 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is nn.functional.embedding or func is nn.functional.one_hot:
+            output = func(*args, **kwargs).double()
+            return self._enter(output, -2) if self._are_codes(args[0]) else output
+        output = func(*args, **kwargs)
+        if func in CONVERSIONS and isinstance(output, Tensor) and output.is_floating_point():
+            output = args[0].double()
+            return self._enter(output, -1) if self._are_codes(args[0]) else output
+        return output
+
+    def _enter(self, numbers: Tensor, axis: int) -> Tensor:
+        self.found += 1
+        return self.put(numbers, axis)
+
+    def _are_codes(self, tensor: Any) -> bool:
+        n = self.codes.shape[1]
+        return (
+            not self.codes.is_floating_point()
+            and isinstance(tensor, Tensor)
+            and not tensor.is_floating_point()
+            and tensor.shape[-1] >= n
+            and tensor.numel() == tensor.shape[-1]
+            and torch.equal(tensor.flatten()[-n:], self.codes[0])
+        )
+
+
+def _on_disk() -> Any:
+    """What a gradient needs of large activations waits on disk, so that memory holds one layer and not all."""
+
+    def pack(tensor: Tensor) -> Any:
+        if tensor.numel() * tensor.element_size() < LARGE or (tensor.requires_grad and tensor.is_leaf):
+            return tensor
+        file = tempfile.TemporaryFile()  # noqa: SIM115, it is read when the gradient comes by
+        tensor.detach().contiguous().numpy().tofile(file)
+        return file, tensor.dtype, tensor.shape
+
+    def unpack(packed: Any) -> Tensor:
+        if isinstance(packed, Tensor):
+            return packed
+        file, dtype, shape = packed
+        file.seek(0)
+        numbers = np.fromfile(file, dtype=torch.empty(0, dtype=dtype).numpy().dtype)
+        return torch.from_numpy(numbers).view(shape)
+
+    return torch.autograd.graph.saved_tensors_hooks(pack, unpack)
