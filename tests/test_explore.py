@@ -1,84 +1,221 @@
-"""Explorers follow their sliders, say in words what they show, and show a picture where no front end answers."""
+"""Explorers follow their traits, take every number from `analysis`, refuse what cannot be chosen, and keep a picture of what they show."""
 
 import datetime
 import io
 import itertools
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile
 import torch
 from helpers import refused
+from torch import nn
 
 from wavenetlike import MuLaw
-from wavenetlike.data import bundled_clips, is_stationary, read_audio, signal_to_noise, wav_bytes
-from wavenetlike.explore import Explorer, explore_ar2, explore_quantization, explore_receptive_field
-from wavenetlike.models import WaveNet, WaveNetConfig
+from wavenetlike.analysis import ar2_roots, ar2_spectrum, frontier, lag_profile, measure_receptive_field
+from wavenetlike.data import bundled_clips, is_stationary, largest_root, read_audio, signal_to_noise, wav_bytes
+from wavenetlike.explore import explore_ar2, explore_dilations, explore_plane, explore_profile, explore_quantization
+from wavenetlike.explore.drawn import Kept
+from wavenetlike.explore.stacks import CHANNELS, DILATION_RATES, KERNEL_LENGTHS, N_BLOCKS, N_LAYERS
+from wavenetlike.models import WaveNetConfig
 
-EXPLORERS = [explore_ar2, explore_receptive_field, explore_quantization]
+EXPLORERS: dict[str, tuple[Callable[[], Kept], dict[str, object]]] = {
+    "dilations": (explore_dilations, {"n_blocks": 1, "channels": 64}),
+    "plane": (explore_plane, {"kernel_length": 5, "channels": 64}),
+    "profile": (lambda: explore_profile({"one": nn.Conv1d(1, 1, 3), "two": nn.Conv1d(1, 1, 9)}), {"shown": 1}),
+    "AR(2)": (explore_ar2, {"a": 1.4, "b": -0.7}),
+    "quantization": (lambda: explore_quantization(bundled_clips(2)).waves, {"levels": 3, "clip": 1}),
+}
 
 
-@pytest.mark.parametrize("explorer", EXPLORERS)
-def test_every_control_changes_picture_or_words(explorer: Callable[[], Explorer]) -> None:
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_a_picture_of_what_is_shown_is_kept(name: str) -> None:
+    explorer, others = EXPLORERS[name]
     shown = explorer()
-    for name, control in shown.controls.items():
-        before = shown.image.value, shown.words.value
-        if isinstance(control, widgets.Dropdown):
-            control.index = (control.index + 1) % len(control.options)
-        else:
-            control.value += control.step
-        assert (shown.image.value, shown.words.value) != before, name
+    whole = explore_quantization(bundled_clips(2)) if name == "quantization" else shown
+    bundle = whole._bundle()
+    assert whole.picture().alt in bundle["text/html"].replace("&#x27;", "'")
+    assert bundle["text/html"].startswith("<div><img ")
+    assert bundle["text/html"].count("</script>") == 1
+    assert bundle["text/html"].endswith("</script>")
+    target = whole.waves if name == "quantization" else whole
+    for trait, value in others.items():
+        setattr(target, trait, value)
+    assert whole._bundle() != bundle
+    assert whole._bundle()["text/plain"] != bundle["text/plain"]
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("explorer", EXPLORERS)
-def test_every_end_of_every_slider_is_drawn(explorer: Callable[[], Explorer]) -> None:
+@pytest.mark.parametrize("name", ["dilations", "plane", "profile"])
+def test_the_drawing_without_a_kernel_begins_with_what_is_shown(name: str) -> None:
+    explorer, others = EXPLORERS[name]
     shown = explorer()
-    sliders = [control for control in shown.controls.values() if not isinstance(control, widgets.Dropdown)]
-    for corner in itertools.product([True, False], repeat=len(sliders)):
-        for slider, lowest in zip(sliders, corner, strict=True):
-            slider.value = slider.min if lowest else slider.max
-        assert bytes(shown.image.value).startswith(b"\x89PNG")
+    for trait, value in others.items():
+        setattr(shown, trait, value)
+    state = json.loads(re.search(r"const state = (\{.*\});$", shown.alive(), re.MULTILINE)[1])
+    for trait, value in others.items():
+        assert state[trait] == value
+    assert "anywidget" not in json.dumps(state)
 
 
-@pytest.mark.parametrize("explorer", EXPLORERS)
-def test_controls_are_labelled_and_a_picture_is_there_without_a_front_end(explorer: Callable[[], Explorer]) -> None:
-    shown = explorer()
-    assert all(control.description for control in shown.controls.values())
-    bundle = shown._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
-    assert "application/vnd.jupyter.widget-view+json" in data
-    assert data["text/html"].startswith("<img ")
-    assert shown.picture.alt in data["text/html"]
+@pytest.mark.parametrize("name", ["AR(2)", "quantization"])
+def test_what_only_the_kernel_can_say_stays_a_picture(name: str) -> None:
+    assert EXPLORERS[name][0]().alive() == "null"
 
 
-@pytest.mark.parametrize(("a", "b"), [(-0.4, 0.5), (1.4, -0.7), (1.2, 0.3), (0.5, 0.5), (0.0, -1.0), (2.2, 1.2)])
-def test_ar2_words_tell_inside_from_outside(a: float, b: float) -> None:
-    words = explore_ar2(a, b).words.value
-    assert ("Inside" in words) == is_stationary(a, b)
+SHAPES = list(itertools.product(KERNEL_LENGTHS, N_LAYERS, N_BLOCKS, DILATION_RATES))
 
 
-def test_receptive_field_words_are_the_models_own_numbers() -> None:
-    shown = explore_receptive_field(kernel_length=3, n_layers=4, n_blocks=2, dilation_rate=3, channels=8)
-    config = WaveNetConfig(
-        kernel_length=3, n_layers=4, n_blocks=2, dilation_rate=3, residual_channels=8, gate_channels=8, skip_channels=8
-    )
-    model = WaveNet(config)
-    n = sum(p.numel() for p in model.parameters())
-    for number in (
-        f"Δ = {model.receptive_field:,} samples",
-        f"depth {model.depth};",
-        f"{n:,} parameters;",
-        f"γ = {n / model.depth:,.0f}",
-    ):
-        assert number in shown.words.value
-    assert f"{1000 * model.receptive_field / 16000:,.1f} ms at 16,000 Hz" in shown.words.value
-    shown.controls["sample_rate"].value = 8000
-    assert f"{1000 * model.receptive_field / 8000:,.1f} ms at 8,000 Hz" in shown.words.value
+def test_every_number_of_every_stack_is_that_of_its_config() -> None:
+    table = explore_dilations().table
+    assert len(SHAPES) == 1200
+    for (i, shape), (width, channels) in itertools.product(enumerate(SHAPES), enumerate(CHANNELS)):
+        kernel_length, n_layers, n_blocks, dilation_rate = shape
+        config = WaveNetConfig(
+            kernel_length=kernel_length,
+            n_layers=n_layers,
+            n_blocks=n_blocks,
+            dilation_rate=dilation_rate,
+            residual_channels=channels,
+            gate_channels=channels,
+            skip_channels=channels,
+        )
+        behind = table["behind"][f"{kernel_length} {n_layers} {dilation_rate}"]
+        assert behind[config.depth - 1] == config.receptive_field
+        assert behind == sorted(behind)
+        assert table["depth"][i] == config.depth
+        assert table["parameters"][width][i] == config.parameters
+        assert table["multiplications"][width][i] == config.multiplications
+        assert table["gamma"][width][i] == pytest.approx(config.gamma, abs=0.051)
+    for gammas, edge in zip(table["gamma"], table["frontier"], strict=True):
+        deltas = [table["behind"][f"{k} {n} {r}"][n * b - 1] for k, n, b, r in SHAPES]
+        assert edge == frontier(deltas, gammas)
+        for i in edge:
+            assert not any(d >= deltas[i] and g < gammas[i] for d, g in zip(deltas, gammas, strict=True))
+
+
+@pytest.mark.parametrize("explorer", [explore_dilations, explore_plane])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"kernel_length": 0},
+        {"kernel_length": 6},
+        {"n_layers": 13},
+        {"n_blocks": 6},
+        {"dilation_rate": 5},
+        {"channels": 5},
+        {"channels": "8"},
+        {"sample_rate": 11025},
+        {"n_layers": 2.5},
+        {"n_blocks": True},
+    ],
+)
+def test_what_cannot_be_chosen_is_refused(explorer: Callable[..., object], chosen: dict[str, object]) -> None:
+    refused(lambda: explorer(**chosen), ValueError, "{}={!r}".format(*next(iter(chosen.items()))))
+
+
+@pytest.mark.parametrize("name", ["least_ms", "most_gamma", "most_parameters"])
+@pytest.mark.parametrize(("value", "error"), [(-1, ValueError), (float("nan"), ValueError), ("5", TypeError)])
+def test_what_cannot_be_wanted_is_refused(name: str, value: object, error: type[Exception]) -> None:
+    refused(lambda: explore_plane(**{name: value}), error, f"{name}={value!r}")
+
+
+def test_profiles_are_those_that_are_measured() -> None:
+    torch.manual_seed(0)
+    models = {"short": nn.Conv1d(1, 1, 3), "long": nn.Sequential(nn.Conv1d(2, 2, 2), nn.Conv1d(2, 1, 4, dilation=3))}
+    shown = explore_profile(models)
+    assert [profile["name"] for profile in shown.profiles] == ["short", "long"]
+    for profile, module in zip(shown.profiles, models.values(), strict=True):
+        field = measure_receptive_field(module)
+        assert profile["delta"] == field.delta
+        assert profile["effective"] == field.effective_delta(0.95)
+        strength = torch.tensor(profile["strength"], dtype=torch.float64)
+        assert len(strength) > field.delta
+        torch.testing.assert_close(strength, field.by_lag(len(strength)), rtol=1e-3, atol=0)
+        assert (strength[field.delta :] == 0).all()
+        linear = lag_profile(module, len(strength))
+        assert torch.equal(linear > 0, strength > 0)
+    before = torch.random.get_rng_state()
+    assert explore_profile({"one": models["short"]}).beside == -1
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_without_models_to_measure_it_says_so() -> None:
+    refused(lambda: explore_profile({}), ValueError, "no models")
+    refused(lambda: explore_profile({"mine": 3}), TypeError, "int")
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "where"),
+    [
+        (-0.4, 0.5, "Inside"),
+        (1.4, -0.7, "Inside"),
+        (1.2, 0.3, "Outside"),
+        (2.2, 1.2, "Outside"),
+        (-2.2, -1.2, "Outside"),
+        (0.5, 0.5, "On the border"),
+        (1.4, -0.4, "On the border"),
+        (-1.9, -0.9, "On the border"),
+        (1.65, -0.65, "On the border"),
+        (0.3, 0.7, "On the border"),
+        (0.0, -1.0, "On the border"),
+    ],
+)
+def test_ar2_tells_inside_from_outside(a: float, b: float, where: str) -> None:
+    explorer = explore_ar2()
+    explorer.a, explorer.b = a, b
+    shown = explorer.shown
+    assert (shown["a"], shown["b"]) == (a, b)
+    assert where in shown["words"]
+    assert (where == "Inside") == is_stationary(a, b)
+    assert where.lower() in explorer.picture().alt
+    assert [complex(*root) for root in shown["roots"]] == list(ar2_roots(a, b))
+    assert max(abs(complex(*root)) for root in shown["roots"]) == pytest.approx(largest_root(a, b))
+    assert np.isfinite(shown["x"]).all()
+    if is_stationary(a, b):
+        assert shown["powers"] == ar2_spectrum(a, b, np.array(shown["frequencies"])).tolist()
+        assert shown["correlations"][0] == shown["observed"][0] == 1
+    else:
+        assert shown["powers"] is shown["correlations"] is None
+
+
+@pytest.mark.parametrize(("a", "b"), [(-0.4, 0.5), (1.4, -0.7), (0.5, -0.9), (0.0, 0.0)])
+def test_a_convolution_finds_the_weights(a: float, b: float) -> None:
+    words = explore_ar2(a, b, n_samples=4000).shown["words"]
+    found = re.search(r"these ([\d]+) samples finds a = (-?[\d.]+), b = (-?[\d.]+)\.", words)
+    assert int(found[1]) == 4000
+    assert (float(found[2]), float(found[3])) == (pytest.approx(a, abs=0.06), pytest.approx(b, abs=0.06))
+
+
+def test_an_explosion_is_drawn_as_far_as_floats_go() -> None:
+    explorer = explore_ar2(n_samples=2000)
+    explorer.a, explorer.b = 2.2, 1.2
+    assert "Outside" in explorer.shown["words"]
+    assert 10 < len(explorer.shown["x"]) < 2000
+    assert explorer.picture().png().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"a": 2.3}, ValueError, "a=2.3"),
+        ({"b": -1.3}, ValueError, "b=-1.3"),
+        ({"a": float("nan")}, ValueError, "a=nan"),
+        ({"a": "1"}, TypeError, "a='1'"),
+        ({"n_samples": 9}, ValueError, "n_samples=9"),
+        ({"n_samples": -1}, ValueError, "n_samples=-1"),
+        ({"a": True}, TypeError, "a=True"),
+        ({"n_samples": 10_001}, ValueError, "n_samples=10001"),
+        ({"n_samples": 20.0}, TypeError, "n_samples=20.0"),
+    ],
+)
+def test_what_ar2_cannot_show_is_refused(arguments: dict[str, object], error: type[Exception], words: str) -> None:
+    refused(lambda: explore_ar2(**arguments), error, words)
 
 
 @pytest.mark.parametrize("levels", [2, 3, 10, 11, 64, 256])
@@ -86,18 +223,14 @@ def test_quantization_shows_and_plays_the_same(tmp_path: Path, levels: int) -> N
     clips = bundled_clips(3)
     shown = explore_quantization(clips)
     for i, (waveform, sample_rate, *_) in enumerate(clips):
-        shown.controls["clip"].value, shown.controls["levels"].value = i, levels
+        shown.waves.clip, shown.waves.levels = i, levels
         decoded = MuLaw(levels).decode(MuLaw(levels).encode(waveform))
-        assert (
-            f"{levels} levels:</b> signal-to-noise ratio {signal_to_noise(waveform, decoded):.1f} dB"
-            in shown.words.value
-        )
-        for player, expected in ((shown.before, waveform), (shown.after, decoded)):
-            (tmp_path / "heard.wav").write_bytes(player.value)
+        assert f"{levels} levels: signal-to-noise ratio {signal_to_noise(waveform, decoded):.1f} dB" in shown.words()
+        for sound, expected in ((shown.waves.before, waveform), (shown.waves.after, decoded)):
+            (tmp_path / "heard.wav").write_bytes(sound)
             heard, rate = read_audio(tmp_path / "heard.wav")
             assert rate == sample_rate
             torch.testing.assert_close(heard, expected, rtol=0, atol=1 / 32000)
-            assert not player.autoplay
 
 
 def uploaded(**files: bytes) -> tuple[dict[str, object], ...]:
@@ -120,13 +253,13 @@ def test_an_upload_takes_the_place_of_the_clips() -> None:
     assert "alert" in shown.report.value
     shown.upload.value = uploaded(bad=b"no audio", one=wav_bytes(tone, 48000), two=wav_bytes(tone[:, :9000] / 2, 8000))
     assert [label for _, _, label, _ in shown.clips] == ["one", "two"]
-    assert [label for label, _ in shown.controls["clip"].options] == ["1: one", "2: two"]
+    assert shown.waves.clips == ["1: one", "2: two"]
     assert "bad.wav" in shown.report.value
     assert "48,000 Hz → 16,000 Hz" in shown.report.value
-    assert "16 levels" in shown.words.value
-    picture = shown.image.value
-    shown.controls["clip"].value = 1
-    assert shown.image.value != picture
+    assert "16 levels" in shown.words()
+    drawn = shown.waves.shown
+    shown.waves.clip = 1
+    assert shown.waves.shown != drawn
     shown.upload.value = ()
     assert [label for _, _, label, _ in shown.clips] == ["one", "two"]
 
@@ -135,8 +268,8 @@ def test_a_long_recording_is_explored_at_its_loudest() -> None:
     waveform = torch.zeros(1, 20 * 8000)
     waveform[0, 15 * 8000] = 0.9
     shown = explore_quantization([(waveform, 8000, "click", "")])
-    assert "5 s around the loudest moment of 20.0 s" in shown.words.value
-    samples, rate = soundfile.read(io.BytesIO(shown.before.value))
+    assert "5 s around the loudest moment of 20.0 s" in shown.words()
+    samples, rate = soundfile.read(io.BytesIO(shown.waves.before))
     assert (len(samples), rate) == (5 * 8000, 8000)
     assert np.abs(samples).max() == pytest.approx(0.9, abs=1e-3)
 
@@ -144,3 +277,8 @@ def test_a_long_recording_is_explored_at_its_loudest() -> None:
 @pytest.mark.parametrize("levels", [1, 0, -3, 257])
 def test_levels_beyond_the_slider_are_refused(levels: int) -> None:
     refused(lambda: explore_quantization(levels=levels), ValueError, f"levels={levels}")
+
+
+def test_clips_that_are_none_are_refused() -> None:
+    refused(lambda: explore_quantization(5), TypeError, "int")
+    refused(lambda: explore_quantization([]), ValueError, "no clips")

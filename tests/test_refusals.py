@@ -11,7 +11,7 @@ from helpers import built, copied, is_changed, random_codes, refused
 
 from wavenetlike import Block, Losses, WaveNet, WaveNetConfig, ar2_process, load, save, train, train_stack_ar
 from wavenetlike.analysis import least_squares_ar, score, scoreboard
-from wavenetlike.data import bundled_clips, is_stationary, read_audio
+from wavenetlike.data import bundled_clips, read_audio
 from wavenetlike.explore import explore_ar2
 from wavenetlike.generate import generate
 from wavenetlike.layers import CausalConv1d, GatedUnit
@@ -106,21 +106,6 @@ def test_only_the_receptive_field_of_a_prefix_is_computed(monkeypatch: pytest.Mo
     monkeypatch.setattr(model.embedding, "forward", lambda codes: seen.append(codes.shape[1]) or embedding(codes))
     generate(model, 1, prefix=random_codes(4, 1, 5000))
     assert seen == [model.receptive_field]
-
-
-@pytest.mark.parametrize(("a", "b"), [(1.4, -0.4), (-1.9, -0.9), (1.65, -0.65), (0.5, 0.5), (0.3, 0.7), (0.0, -1.0)])
-def test_the_border_is_called_a_border(a: float, b: float) -> None:
-    assert not is_stationary(a, b)
-    shown = explore_ar2(a, b)
-    assert "On the border" in shown.words.value
-    assert "on the border of the stationarity triangle" in shown.picture.alt
-
-
-def test_an_explosion_is_drawn_as_far_as_floats_go() -> None:
-    shown = explore_ar2(n_samples=2000)
-    shown.controls["a"].value, shown.controls["b"].value = 2.2, 1.2
-    assert "Outside" in shown.words.value
-    assert bytes(shown.image.value).startswith(b"\x89PNG")
 
 
 def test_what_is_no_audio_is_refused(tmp_path) -> None:

@@ -1,0 +1,11 @@
+"""Explorers: each function returns one widget, usable in any notebook; what it shows is computed below, and drawn in the page.
+
+`page` holds what all share; every other module here is one explorer, with its drawing of the same name in ``page/``.
+"""
+
+from wavenetlike.explore.ar2 import explore_ar2
+from wavenetlike.explore.profile import explore_profile
+from wavenetlike.explore.quantization import explore_quantization
+from wavenetlike.explore.stacks import explore_dilations, explore_plane
+
+__all__ = ["explore_ar2", "explore_dilations", "explore_plane", "explore_profile", "explore_quantization"]
