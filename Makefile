@@ -1,7 +1,9 @@
 # make lab     opens the notebooks in JupyterLab
-# make test    checks everything: style, types, units and properties, notebooks
+# make test    checks everything that needs no browser: style, types, units and properties, notebooks
+# make test-browser   runs notebooks and explorers in JupyterLab; needs Chromium or Chrome, leaves screenshots/
 # make notebooks   runs the notebooks anew, without a network, and stores what they print
 # make bench-data   measures how fast training examples come, and in how much memory; 2 GB of disk, some two minutes
+# make bench-widgets   measures how fast explorers follow a key, in JupyterLab; needs Chromium or Chrome
 # Each sets up .venv first, where that has not been done since pyproject.toml changed.
 
 PYTHON ?= python3
@@ -9,7 +11,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Only in a container is one root, and there JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: lab test notebooks bench-data
+.PHONY: lab test test-browser notebooks bench-data bench-widgets
 
 lab: .venv/lab
 	$(BIN)/jupyter lab notebooks $(AS_ROOT)
@@ -18,14 +20,20 @@ test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --ignore=tests/browser
 	$(BIN)/python -m pytest --nbval notebooks
 
+test-browser: .venv/test
+	$(BIN)/python -m pytest tests/browser
+
 notebooks: .venv/test
-	PYTHONPATH=tests/offline WAVENETLIKE_CACHE=$$(mktemp -d) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	PYTHONPATH=tests/offline WAVENETLIKE_CACHE=$$(mktemp -d) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
 
 bench-data: .venv/test
 	$(BIN)/python benchmarks/data.py
+
+bench-widgets: .venv/test
+	$(BIN)/python benchmarks/widgets.py
 
 .venv/lab: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else f'{sys.executable} is Python {sys.version.split()[0]}; wavenetlike needs 3.11 to 3.14: try make lab PYTHON=python3.12')"
