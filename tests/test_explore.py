@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import traitlets
 from helpers import refused
 from torch import nn
 
@@ -282,3 +283,70 @@ def test_levels_beyond_the_slider_are_refused(levels: int) -> None:
 def test_clips_that_are_none_are_refused() -> None:
     refused(lambda: explore_quantization(5), TypeError, "int")
     refused(lambda: explore_quantization([]), ValueError, "no clips")
+    for bad in ("abc", {"a": 1}, [1, 2], [("text", 16000)], [(torch.zeros(1, 5),)]):
+        refused(lambda bad=bad: explore_quantization(bad), TypeError, "0")
+    refused(lambda: explore_quantization([(torch.zeros(5), 16000)]), ValueError, "(5,)")
+    refused(lambda: explore_quantization([(torch.zeros(1, 0), 16000)]), ValueError, "empty")
+
+
+def test_two_channels_are_averaged_and_silence_is_called_silence() -> None:
+    clip = torch.stack([torch.linspace(-0.5, 0.5, 900), torch.zeros(900)])
+    shown = explore_quantization([(clip, 16000.0), (torch.zeros(1, 900), 16000)])
+    mono = clip.mean(dim=0, keepdim=True)
+    assert f"{signal_to_noise(mono, MuLaw(10).decode(MuLaw(10).encode(mono))):.1f} dB" in shown.words()
+    shown.clip = 1
+    assert "silent" in shown.words()
+    shown.levels = 3
+    assert "3 levels" in shown.words()
+    assert (shown.waves.clip, shown.waves.levels) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("explorer", "trait", "value"),
+    [
+        (explore_plane, "least_ms", float("nan")),
+        (explore_plane, "most_gamma", float("inf")),
+        (explore_dilations, "n_layers", 99),
+        (explore_ar2, "a", 3.0),
+        (explore_ar2, "n_samples", -5),
+        (EXPLORERS["profile"][0], "shown", 7),
+        (EXPLORERS["profile"][0], "shown", -1),
+        (EXPLORERS["profile"][0], "beside", 50),
+        (EXPLORERS["quantization"][0], "clip", 500),
+    ],
+)
+def test_traits_out_of_range_are_refused(explorer: Callable[[], Kept], trait: str, value: object) -> None:
+    shown = explorer()
+    before = getattr(shown, trait)
+    with pytest.raises((ValueError, TypeError, traitlets.TraitError), match=trait):
+        setattr(shown, trait, value)
+    assert getattr(shown, trait) == before
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    assert type(explore_dilations(np.int64(3)).kernel_length) is int
+    plane = explore_plane(least_ms=np.float32(100))
+    plane.n_layers = np.int64(7)
+    assert type(plane.n_layers) is int
+    assert type(plane.least_ms) is float
+    json.dumps(plane.get_state(["n_layers", "least_ms"]))
+
+
+def test_profiles_say_what_they_do_not_show() -> None:
+    zero = nn.Sequential(nn.Conv1d(1, 4, 3), nn.ReLU(), nn.Conv1d(4, 1, 3))
+    nn.init.zeros_(zero[2].weight)
+    nn.init.zeros_(zero[2].bias)
+    shown = explore_profile({"zero": zero, "same": nn.Conv1d(1, 1, 9, padding="same")})
+    assert "nothing acts" in shown.words()
+    assert "none at all" in shown.picture().alt
+    shown.shown = 1
+    assert "not causal" in shown.words()
+    refused(lambda: explore_profile([zero]), TypeError, "list")
+    refused(lambda: explore_profile({"my net": nn.Upsample(scale_factor=2)}), ValueError, "'my net'")
+
+
+def test_names_of_models_cannot_end_the_script() -> None:
+    shown = explore_profile({"<!--<script></script>": nn.Conv1d(1, 1, 2)})
+    script = shown._bundle()["text/html"].split("<script>", 1)[1]
+    assert "<script>" not in script
+    assert "<!--" not in script

@@ -394,20 +394,92 @@ def test_a_causal_mask_over_attention_is_causal():
     assert field.is_unbounded
 
 
-def test_delta_far_beyond_20000_is_found_with_its_gaps():
-    for module in (CausalConv1d(1, 1, 3, 10_000), Conv1d(1, 1, 3, dilation=10_000)):
+@pytest.mark.parametrize("dilation", [10_000, 49_999])
+def test_delta_up_to_100000_is_found_with_its_gaps(dilation):
+    for module in (CausalConv1d(1, 1, 3, dilation), Conv1d(1, 1, 3, dilation=dilation)):
         field = measure_receptive_field(module)
-        assert field.lags.tolist() == [0, 10_000, 20_000]
+        assert field.lags.tolist() == [0, dilation, 2 * dilation]
         assert field.is_confirmed
-        assert "Δ = 20,001" in str(field)
+        assert f"Δ = {2 * dilation + 1:,}" in str(field)
 
 
-@pytest.mark.parametrize("delta", [63, 64, 65, 80, 100, 128, 129])
+@pytest.mark.parametrize("delta", [63, 64, 65, 80, 99, 100, 101, 128, 129])
 def test_what_lies_within_the_search_is_not_called_unbounded(delta):
     field = measured(CausalConv1d(1, 1, 2, delta - 1), searched=100)
-    assert field.is_unbounded == (delta > 128)
-    assert field.searched == 128
+    assert field.is_unbounded == (delta > 100)
+    assert field.searched == 100
     assert field.is_unbounded or field.delta == delta
+
+
+def past(x: Tensor, n: int = 2) -> Tensor:
+    return nn.functional.pad(x, (n, 0))
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda self, x: self.conv(past(x)) / x.detach().abs().amax(),
+        lambda self, x: self.conv(past(x)) + self.both(x.detach()),
+        lambda self, x: self.conv(past(x)) + self.both((x > 0).to(x)),
+        lambda self, x: self.conv(past(x)) + nn.functional.pad(x, (0, 120))[..., 120:],
+        lambda self, x: self.conv(past(x)) + nn.functional.pad(x, (0, 120))[..., 120:].sign(),
+    ],
+)  # fmt: skip
+def test_what_looks_ahead_without_a_gradient_is_not_causal(forward):
+    torch.manual_seed(0)
+    field = measured(Fn(forward, conv=Conv1d(1, 1, 3), both=Conv1d(1, 1, 5, padding=2)))
+    assert not field.is_causal
+    assert "not causal" in str(field)
+
+
+@pytest.mark.parametrize(
+    "stop", [lambda x: torch.where(x > 0, x, 0.0), torch.nan_to_num, torch.sign, lambda x: (x > 0).to(x)]
+)  # fmt: skip
+def test_a_gap_behind_what_stops_a_nan_is_found(stop):
+    torch.manual_seed(0)
+    module = Fn(lambda self, x: self.conv(past(stop(x), 1000)), conv=Conv1d(1, 1, 2, dilation=1000))
+    assert measured(module, searched=2000).lags.tolist() == [0, 1000]
+
+
+def test_dropout_that_is_always_on_leaves_no_gaps():
+    torch.manual_seed(0)
+    module = Fn(lambda self, x: self.conv(nn.functional.dropout(x, 0.5)), conv=Conv1d(1, 4, 30))
+    assert lags(module) == list(range(30))
+
+
+def test_what_needs_a_minimum_length_is_measured():
+    def forward(self: Any, x: Tensor) -> Tensor:
+        assert x.shape[-1] >= 1000
+        return self.conv(x)
+
+    assert lags(Fn(forward, conv=Conv1d(1, 1, 3))) == [0, 1, 2]
+
+
+def test_an_output_of_integers_is_measured():
+    torch.manual_seed(0)
+    module = Fn(lambda self, x: self.conv(past(x)).argmax(dim=1, keepdim=True), conv=Conv1d(1, 5, 3))
+    assert lags(module) == [0, 1, 2]
+
+
+def test_a_profile_without_gradients_is_refused():
+    class Frozen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = Conv1d(1, 1, 9)
+
+        @torch.no_grad()
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(x)
+
+    refused(lambda: lag_profile(Frozen(), 9), ValueError, "Frozen", "no_grad")
+    assert lags(Frozen()) == list(range(9))
+
+
+def test_lags_and_parts_out_of_range_are_refused():
+    field = measured(Conv1d(1, 1, 3))
+    refused(lambda: field.by_lag(-1), ValueError, "n_lags=-1")
+    refused(lambda: field.effective_delta(2), ValueError, "part=2")
+    refused(lambda: field.effective_delta("x"), TypeError, "part='x'")
 
 
 def test_channels_are_those_of_the_first_layer_or_as_said():
@@ -553,7 +625,7 @@ def raising(error: Exception) -> nn.Module:
         (lambda: measured(raising(AssertionError())), ValueError, "AssertionError"),
         (lambda: measured(raising(KeyError("mel"))), ValueError, "mel"),
         (lambda: measured(raising(AttributeError("no x"))), ValueError, "no x"),
-        (lambda: measured(Fn(lambda self, x: x + torch.zeros(200)[: x.shape[-1]])), ValueError, "searched"),
+        (lambda: measured(Fn(lambda self, x: x + torch.zeros(150)[: x.shape[-1]])), ValueError, "searched"),
         (lambda: measured(Fn(lambda self, x: x, kept=[Conv1d(1, 1, 2)(torch.ones(1, 1, 9))])), ValueError, "copied"),
     ],
 )  # fmt: skip

@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from wavenetlike import Block, analysis, build_ar2
-from wavenetlike.analysis import analyze_model, field, frontier, layers, measure_receptive_field
+from wavenetlike.analysis import (
+    analyze_model,
+    depth,
+    field,
+    frontier,
+    layers,
+    measure_receptive_field,
+    receptive_field,
+)
 from wavenetlike.layers import CausalConv1d
 
 Conv1d = nn.Conv1d
@@ -344,3 +352,61 @@ def test_what_cannot_be_run_is_refused_with_what_to_pass(ask):
 def test_what_is_no_module_is_a_type_error(ask):
     for nothing in (None, "model", 3):
         refused(lambda: ask(nothing), TypeError, type(nothing).__name__)  # noqa: B023, called at once
+
+
+def test_layers_whose_output_is_changed_in_place_are_counted():
+    net = nn.Sequential(nn.Conv1d(1, 4, 3), nn.ReLU(inplace=True), nn.Conv1d(4, 1, 3, dilation=2))
+    assert depth(net) == 2
+    assert [layer.delta for layer in layers(net)] == [3, 7]
+
+
+@pytest.mark.parametrize(
+    "norm", [nn.InstanceNorm1d(4), nn.BatchNorm1d(4, track_running_stats=False), nn.ConvTranspose1d(4, 4, 1)]
+)
+def test_modules_that_need_more_than_one_output_are_analyzed(norm):
+    report = analyze_model(nn.Sequential(nn.Conv1d(1, 4, 3), norm), searched=64)
+    assert report.depth == 1
+
+
+@pytest.mark.parametrize(
+    "module", [nn.BatchNorm1d(3, track_running_stats=False), nn.Conv1d(1, 1, 3, padding=1, padding_mode="circular")]
+)
+def test_what_looks_at_everything_does_not_say_a_delta(module):
+    refused(lambda: receptive_field(module), ValueError, "measure")
+
+
+def test_layers_without_gradients_are_refused():
+    class Frozen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv1d(1, 1, 9)
+
+        @torch.no_grad()
+        def forward(self, x):
+            return self.conv(x)
+
+    refused(lambda: depth(Frozen()), ValueError, "Frozen", "no_grad")
+
+
+@pytest.mark.parametrize("kind", [nn.GRUCell, nn.RNNCell, nn.LSTMCell])
+def test_a_recurrent_cell_counts_as_one_layer(kind):
+    class Loop(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = kind(1, 3)
+
+        def forward(self, x):
+            state, outputs = None, []
+            for t in range(x.shape[-1]):
+                state = self.cell(x[..., t], state)
+                outputs.append(state[0] if isinstance(state, tuple) else state)
+            return torch.stack(outputs, dim=-1)
+
+    assert depth(Loop(), channels=1) == 1
+    assert [layer.delta for layer in layers(Loop(), channels=1)] == [0]
+
+
+def test_integers_among_the_parameters_do_no_harm():
+    module = nn.Conv1d(1, 1, 3)
+    module.table = nn.Parameter(torch.arange(3), requires_grad=False)
+    assert depth(module) == 1

@@ -32,7 +32,7 @@ def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:
     Raises:
         ValueError: another one.
     """
-    if isinstance(value, bool) or value not in allowed:
+    if isinstance(value, bool) or not isinstance(value, (Integral, str)) or value not in allowed:
         raise ValueError(f"{name}={value!r} cannot be chosen; it must be one of {', '.join(map(str, allowed))}.")
 
 

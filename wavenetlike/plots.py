@@ -203,9 +203,10 @@ def receptive_field(config: WaveNetConfig, others: Sequence[tuple[int, float]]) 
 
 def lag_profile(profile: Tensor, delta: int) -> Picture:
     """How strongly an output depends on each lag (n_lags,), as measured, with Δ by formula as a line."""
+    last = f"the last at lag {int(profile.nonzero().max())}" if profile.any() else "none at all"
     picture, ax = _picture(
-        f"The measured dependence of one output on each of {len(profile)} past inputs, on a logarithmic axis: the last at "
-        f"lag {int(profile.nonzero().max())}, beside a line at Δ = {delta}."
+        f"The measured dependence of one output on each of {len(profile)} past inputs, on a logarithmic axis: {last}, "
+        f"beside a line at Δ = {delta}."
     )
     values = np.where(profile > 0, profile, np.nan)
     ax.semilogy(values, ".", color=BLUE, markersize=3)

@@ -279,11 +279,11 @@ def test_axe_finds_nothing_serious(page: Page, explorer: Callable[..., Locator],
     explorer(f"{name}()")
     page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
     page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=str("Light" in theme).lower())
-    page.wait_for_timeout(500)
+    page.locator("#jupyterlab-splash").wait_for(state="detached")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run({ include: [['.jp-Cell-outputArea .jp-OutputArea-output']] })")
-    page.evaluate("jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' })")
     page.screenshot(path=SCREENSHOTS / f"{name}, {theme}.png")
+    page.evaluate("jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' })")
     serious = [
         (violation["id"], [node["html"][:200] for node in violation["nodes"]])
         for violation in found["violations"]
@@ -387,3 +387,42 @@ def test_shortcuts_of_jupyterlab_work_with_the_focus_in_an_explorer(
     assert page.evaluate("jupyterapp.shell.currentWidget.context.model.dirty")
     page.keyboard.press("Control+s")
     page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty", timeout=10_000)
+
+
+def test_what_cannot_be_wanted_says_so_and_goes_when_it_is_left(page: Page, explorer: Callable[..., Locator]) -> None:
+    shown = explorer("explore_plane(least_ms=100)")
+    before = words(shown)
+    field = shown.get_by_label("wanted: Δ at least (ms)")
+    for junk in ("-5", "1e400", "--"):
+        field.focus()
+        page.keyboard.press("Control+a")
+        page.keyboard.type(junk)
+        assert shown.get_by_role("alert").filter(has_text="not used").is_visible()
+        assert field.get_attribute("aria-invalid") == "true"
+        field.press("Tab")
+        page.wait_for_function("field => field.value === '100'", arg=field.element_handle())
+        assert shown.get_by_role("alert").filter(has_text="not used").count() == 0
+        assert words(shown) == before
+
+
+def test_explorers_fit_into_a_narrow_window(page: Page, explorer: Callable[..., Locator]) -> None:
+    shown = explorer("explore_ar2()")
+    try:
+        page.set_viewport_size({"width": 620, "height": 900})
+        page.wait_for_timeout(500)
+        wide = "explorer => { const area = explorer.closest('.jp-OutputArea-output'); return area.scrollWidth - area.clientWidth; }"
+        assert shown.evaluate(wide) <= 1
+        page.screenshot(path=SCREENSHOTS / "narrow.png")
+    finally:
+        page.set_viewport_size({"width": 1300, "height": 1000})
+
+
+@pytest.mark.parametrize("name", ["explore_ar2", "explore_quantization"])
+def test_a_kernel_that_is_gone_is_said_to_be(page: Page, explorer: Callable[..., Locator], name: str) -> None:
+    shown = explorer(f"{name}()")
+    slider = shown.locator("input[type=range]").first
+    press(shown, slider, "ArrowRight")
+    page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page.wait_for_timeout(1000)
+    slider.press("ArrowRight")
+    shown.locator(".words").filter(has_text="The kernel does not answer").wait_for(timeout=10_000)

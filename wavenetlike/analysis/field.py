@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import copy
 import dataclasses
+import functools
 import re
 import tempfile
 from collections.abc import Callable
@@ -15,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from wavenetlike.checks import check_int, check_seed
+from wavenetlike.checks import check_between, check_int, check_seed
 from wavenetlike.layers import CausalConv1d
 
-SCALES = [1.0, 0.1, 10.0]
+SCALES = [1.0, 0.1, 1.0, 10.0]
 """Of the random inputs: what is saturated at one is open at another."""
 CONVERSIONS = [Tensor.float, Tensor.double, Tensor.half, Tensor.bfloat16, Tensor.to, Tensor.type, Tensor.type_as]
 Put = Callable[[Tensor, int], Tensor]
@@ -27,14 +29,47 @@ QUIET = 4
 """Gradients in a row that show no new lag before their set is believed."""
 MOST_DRAWS = 40
 ROUNDING = 1e-12
-MANY = 12
-"""Other inputs that are tried in place of one before it is said not to matter."""
+FEW, MANY = 2, 40
+"""Other inputs that are tried in place of some before these are said not to matter: many where a step may hide it, and for one by one."""
+STEPS = {
+    "gt",
+    "ge",
+    "lt",
+    "le",
+    "eq",
+    "ne",
+    "where",
+    "masked_fill",
+    "sign",
+    "round",
+    "floor",
+    "ceil",
+    "trunc",
+    "heaviside",
+}
+STEPS |= {
+    "nan_to_num",
+    "argmax",
+    "argmin",
+    "bucketize",
+    "searchsorted",
+    "int",
+    "long",
+    "bool",
+    "amax",
+    "amin",
+    "max",
+    "min",
+}
+"""Functions that stop a NaN, or that most inputs move only by chance."""
 FAR = 16_384
 """Samples that are searched at least."""
+MARGIN = 64
+"""Samples that are looked at beyond the end."""
 UNBOUNDED_SHOWN = 2048
 """Lags that are measured one by one where there is no end of them."""
-LARGE = 1 << 22
-"""Bytes of an activation that is kept on disk until the gradient needs it."""
+IN_MEMORY = 1 << 29
+"""Bytes of activations that wait in memory until the gradient needs them; the others wait on disk."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +116,7 @@ class Field:
 
     def by_lag(self, n_lags: int) -> Tensor:
         """The strength of lags 0 … n_lags - 1, float64 (n_lags,), 0 for those that do not matter."""
+        check_int("n_lags", n_lags, 0, "Δ and a few more show where the dependence ends")
         profile = torch.zeros(n_lags, dtype=torch.float64)
         inside = (self.lags >= 0) & (self.lags < n_lags)
         profile[self.lags[inside]] = self.strength[inside]
@@ -88,6 +124,7 @@ class Field:
 
     def effective_delta(self, part: float = 0.95) -> int:
         """The newest samples that together hold ``part`` (0 … 1) of the squared strength: how far back is really looked."""
+        check_between("part", part, 0, 1, "0.95")
         share = self.by_lag(self.delta).square().cumsum(dim=0)
         return int((share < part * share[-1]).sum()) + 1 if len(share) and share[-1] > 0 else 0
 
@@ -155,8 +192,8 @@ def measure_receptive_field(
             one, with a time axis as long as the input's or shorter; a shorter one ends where the input ends.
         channels: of the input; None: those of the first layer.
         levels: of integer codes; None: those of the embedding, where there is one.
-        searched: how many samples back to look for a dependence; None: four times what its convolutions reach together, at
-            least 16,384; rounded up to a power of two.
+        searched: how many samples back and ahead to look for a dependence; None: 8,192 more than its convolutions
+            reach together, at least 16,384.
         ahead: the output at t predicts the sample at t + ahead.
         seed: of the random inputs.
 
@@ -167,14 +204,15 @@ def measure_receptive_field(
     if searched is not None:
         check_int("searched", searched, 64, "16384 is a second at 16 kHz")
     probe = Probe(module, channels, levels, seed)
-    searched = 1 << ((searched or max(FAR, 4 * sum_of_reaches(module))) - 1).bit_length()
-    past, future = probe.reach_back(searched), probe.reach_ahead(searched // 2)
-    is_unbounded, is_unbounded_ahead = past > searched, future > max(searched // 2, 64)
+    searched = searched or max(FAR, sum_of_reaches(module) + FAR // 2)
+    past, future = probe.reach_back(searched), probe.reach_ahead(searched)
+    is_unbounded, is_unbounded_ahead = past > searched, future > searched
     lags, strength, n_draws, is_confirmed = probe.lags(
         min(UNBOUNDED_SHOWN, searched) if is_unbounded else past,
         min(UNBOUNDED_SHOWN, searched) if is_unbounded_ahead else future,
     )
     is_confirmed = is_confirmed or is_unbounded
+    is_unbounded_ahead = is_unbounded_ahead and bool((lags < 0).any())
     return Field(lags, strength, probe.stride, searched, n_draws, ahead, is_unbounded, is_unbounded_ahead, is_confirmed)
 
 
@@ -209,6 +247,10 @@ def lag_profile(module: nn.Module, n_lags: int, seed: int = 0) -> Tensor:
     """
     check_int("n_lags", n_lags, 1, "Δ and a few more show where the dependence ends")
     probe = Probe(module, None, None, seed)
+    if not probe.has_gradients():
+        raise ValueError(
+            f"The output of this {type(module).__name__} has no gradient; take torch.no_grad, detach and rounding out of its forward, or measure it without: try analysis.measure_receptive_field(module)."
+        )
     draws = [probe.gradient(n_lags, 0) for _ in range(QUIET)]
     return torch.stack(draws).square().mean(dim=0).sqrt().flip(0)
 
@@ -238,8 +280,11 @@ class Probe:
         self.module = _copied(module)
         self.opened = _opened(self.module, self.generator)
         self.channels, self.levels = _inputs(module, channels, levels)
+        self.has_steps = False
         self.axis = self._time_axis()
+        self._known_outputs: dict[int, int] = {}
         self.stride, self.newest, self.lost = self._steps()
+        self.chance = 0
 
     def _input(self, n: int, scale: float = 1.0) -> Tensor:
         if self.levels is not None:
@@ -250,7 +295,7 @@ class Probe:
         """Along which axis, counted from the last, the output grows with the input."""
         error: Exception = ValueError("its output does not grow with its input")
         self._runs = 64
-        while self._runs <= 4 * FAR:
+        while self._runs <= 4 * max(FAR, sum_of_reaches(self.module)):
             try:
                 one, two = (self._shape(length) for length in (self._runs, 2 * self._runs))
             except ValueError as refused:
@@ -276,7 +321,9 @@ class Probe:
         return second - first, first, max(0, first - (second - first) * n_outputs)
 
     def _n_outputs(self, n: int) -> int:
-        return self._shape(n)[self.axis]
+        if n not in self._known_outputs:
+            self._known_outputs[n] = self._shape(n)[self.axis]
+        return self._known_outputs[n]
 
     def _next_output(self, n: int) -> int:
         """How many inputs are needed for more outputs than ``n`` inputs give."""
@@ -298,19 +345,21 @@ class Probe:
         """At least ``n`` inputs, of which the newest belongs to the last output, where there is one for several inputs."""
         return n + (self.newest - n) % self.stride
 
-    def shortest_input(self) -> Tensor:
-        """As few inputs as give one output."""
-        return self._input(self.aligned(self.lost + self.stride))
+    def usual_input(self) -> Tensor:
+        """Some inputs that the module runs on, and that give more than one output."""
+        return self._input(self.aligned(max(2 * self._runs, self.lost + 2 * self.stride)))
 
     def run(self, x: Tensor) -> Tensor:
         """The output of the copy."""
-        with _Entries(x, lambda numbers, axis: numbers):
-            return _call(self.module, x)
+        with _Entries(x, lambda numbers, axis: numbers) as entries:
+            output = _call(self.module, x)
+        self.has_steps |= entries.has_steps
+        return output
 
     def _outputs(self, module: nn.Module, x: Tensor, future: int, put: Put | None = None) -> tuple[Tensor, int]:
         """The channels of the output that is looked at, (batch, n), and at how many places codes became numbers."""
         with _Entries(x, put or (lambda numbers, axis: numbers)) as entries:
-            y = _call(module, x).movedim(self.axis, -1)
+            y = _call(module, x, self.chance).movedim(self.axis, -1).double()
         return y.reshape(len(x), -1, y.shape[-1])[:, :, -1 - future // self.stride], entries.found
 
     @torch.no_grad()
@@ -330,10 +379,11 @@ class Probe:
         return bool(output.isnan().any()) if found else self._moves(n, future, spoiled, MANY)
 
     @torch.no_grad()
-    def _moves(self, n: int, future: int, changed: slice, tries: int = 2) -> bool:
+    def _moves(self, n: int, future: int, changed: slice, tries: int | None = None) -> bool:
         """Whether the output moves when these inputs do: codes that become numbers in a way of their own, steps that stop a NaN."""
         x = self._input(n)
         before, _ = self._outputs(self.module, x, future)
+        tries = tries or (MANY if self.has_steps else FEW)
         for i in range(tries if self.levels is None else min(tries, self.levels - 1)):
             other = x.clone()
             if self.levels is None:
@@ -345,35 +395,44 @@ class Probe:
         return False
 
     def reach_back(self, searched: int) -> int:
-        """A power of two of samples beyond which nothing matters; more than ``searched`` where something does."""
-        return self._reach(searched, lambda n, near: (n, 0, slice(0, n - near)))
+        """Samples beyond which nothing matters, not the fewest; more than ``searched`` where something does."""
+
+        def beyond(n: int, near: int) -> tuple[int, int, slice]:
+            n = self.aligned(max(n, self._runs, self.lost + self.stride))
+            return n, 0, slice(0, n - near)
+
+        return self._reach(searched, beyond)
 
     def reach_ahead(self, searched: int) -> int:
         """The same for what comes after the output; 0 where nothing does."""
 
         def beyond(n: int, near: int) -> tuple[int, int, slice]:
             future = n // self.stride * self.stride
-            total = self.aligned(self.lost + self.stride + future)
+            total = self.aligned(max(self._runs, self.lost + self.stride) + future)
             return total, future, slice(total - future + near, total)
 
-        some = beyond(64, 0)
-        return self._reach(searched, beyond) if self._depends(*beyond(searched, 0)) or self._moves(*some) else 0
+        anything = beyond(searched, 0)
+        return self._reach(searched, beyond) if self._depends(*anything) or self._moves(*anything) else 0
 
     def _reach(self, searched: int, beyond: Callable[[int, int], tuple[int, int, slice]]) -> int:
-        near = 64
+        near, known = MARGIN, sum_of_reaches(self.module)
         # First where little has to be computed; then, once or twice, as far as one looks.
-        while near <= searched:
-            little = beyond(self.aligned(2 * near + self.lost), near)
+        while 2 * near <= searched:
+            little = beyond(near + min(near, FAR), near)
             if not (self._depends(*little) or self._moves(*little)):
                 break
-            near *= 2
-        while near <= searched and self._depends(*beyond(self.aligned(2 * searched), near)):
-            near *= 2
+            near = _further(near, known, searched)
+        while near <= searched:
+            far = beyond(searched + MARGIN, near)
+            if not (self._depends(*far) or self._moves(*far)):
+                break
+            near = _further(near, known, searched)
         return near
 
     def gradient(self, n: int, future: int, scale: float = 1.0, opened: bool = False) -> Tensor:
         """How strongly each of ``n`` inputs, the oldest first, acts on the output, for one random input and projection, (n,)."""
         module = self.opened if opened else self.module
+        self.chance += 1
         x = self._input(n, scale)
         if self.levels is None:
             x = (x.abs() if opened else x).requires_grad_()
@@ -393,6 +452,11 @@ class Probe:
             for gradient, (_, axis) in zip(gradients, leaves, strict=True)
         ]
         return torch.stack(squares).sum(dim=0).sqrt()
+
+    def has_gradients(self) -> bool:
+        """Whether anything that the module computes has a gradient."""
+        x = self.usual_input()
+        return self.levels is not None or self.run(x.requires_grad_()).requires_grad
 
     def _back(self, output: Tensor, inputs: list[Tensor]) -> list[Tensor]:
         projection = torch.randn(output.shape, generator=self.generator, dtype=torch.float64)
@@ -418,38 +482,47 @@ class Probe:
     def lags(self, past: int, future: int) -> tuple[Tensor, Tensor, int, bool]:
         """The lags that matter, how strongly each acts, how many gradients that took, and whether perturbation agrees."""
         future = -(-future // self.stride) * self.stride
-        n = self.aligned(max(past, self.lost + self.stride) + future)
+        n = self.aligned(max(past, self._runs, self.lost + self.stride) + future)
         seen = torch.zeros(n, dtype=torch.bool)
         squares, n_own, n_draws = torch.zeros(n, dtype=torch.float64), 0, 0
-        with _on_disk():
-            for opened, most in ((True, MOST_DRAWS // 2), (False, MOST_DRAWS)):
-                quiet = 0
-                while quiet < QUIET and n_draws < most:
-                    scale = 1.0 if opened else SCALES[n_draws % len(SCALES)]
+        # Positive weights leave nothing to chance: what shows nothing new once has shown all.
+        for opened, enough, most in ((True, 1, MOST_DRAWS // 2), (False, QUIET, MOST_DRAWS)):
+            quiet = 0
+            while quiet < enough and n_draws < most:
+                scale = 1.0 if opened or self.levels is not None else SCALES[n_draws % len(SCALES)]
+                with _on_disk():
                     strength = self.gradient(n, future, scale, opened)
-                    quiet = 0 if ((strength > 0) & ~seen).any() else quiet + 1
-                    seen |= strength > 0
-                    n_draws += 1
-                    if not opened and scale == 1:
-                        squares += strength.square()
-                        n_own += 1
-        older = self._before(seen)
-        is_older = older.stop > 0 and self._depends(n, future, older)
-        depends = self._moves if self._is_masked() else self._depends
-        if older.stop > 0 and (not seen.any() or depends(n, future, older) or self._moves(n, future, older)):
-            # Gradients fade to 0 in a deep stack before a NaN does, and a step function has none.
-            for place in range(older.stop):
-                one = slice(place, place + 1)
-                seen[place] = depends(n, future, one) or self._moves(n, future, one, MANY)
-            older = self._before(seen)
-            is_older = older.stop > 0 and self._depends(n, future, older)
+                quiet = 0 if ((strength > 0) & ~seen).any() else quiet + 1
+                seen |= strength > 0
+                n_draws += 1
+                if not opened and scale == 1:
+                    squares += strength.square()
+                    n_own += 1
+        self._complete(seen, n, future)
+        older = int(seen.nonzero()[0]) if seen.any() else n
+        is_older = older > 0 and self._depends(n, future, slice(0, older))
         places = seen.nonzero()[:, 0].flip(0)
         return n - 1 - future - places, (squares / max(1, n_own)).sqrt()[places], n_draws, not is_older
 
-    @staticmethod
-    def _before(seen: Tensor) -> slice:
-        """The inputs before the oldest that was seen to matter."""
-        return slice(0, int(seen.nonzero()[0]) if seen.any() else len(seen))
+    def _complete(self, seen: Tensor, n: int, future: int) -> None:
+        """Marks, before and after what gradients show, what they do not: they fade in a deep stack, and a step function has none."""
+        depends = self._moves if self._is_masked() else self._depends
+
+        def matters(first: int, last: int, tries: int | None = None) -> bool:
+            part = slice(min(first, last), max(first, last) + 1)
+            return depends(n, future, part) or self._moves(n, future, part, tries)
+
+        places = seen.nonzero()[:, 0].tolist() or [n]
+        older, newer = range(places[0]), range(n - 1, places[-1], -1)
+        # A mask over the future stops no NaN: there only what moves the output counts.
+        is_older = bool(older) and matters(older[0], older[-1])
+        is_newer = bool(newer) and self._moves(n, future, slice(newer[-1], n))
+        # From the outermost on: first where it begins, then one by one.
+        for outside in [older] * is_older + [newer] * is_newer:
+            first = outside[0]
+            begin = bisect.bisect_left(outside, True, key=functools.partial(matters, first))
+            for place in outside[begin:]:
+                seen[place] = matters(place, place, MANY)
 
     def _is_masked(self) -> bool:
         """Whether some weights, but not all of a layer, are 0: ways that a NaN passes and nothing else does."""
@@ -461,17 +534,23 @@ class Probe:
         )
 
 
-def _call(module: nn.Module, x: Tensor) -> Tensor:
-    """The module's output, or the first tensor of several, all of it computed in float64; what it draws of the global generator is the same every time."""
+def _further(near: int, known: int, searched: int) -> int:
+    """Where to look next: twice as far, but neither past what the convolutions reach nor past the end without a look there."""
+    stops = [stop for stop in (known, searched) if near < stop < 2 * near]
+    return min(stops, default=2 * near if near < searched else searched + 1)
+
+
+def _call(module: nn.Module, x: Tensor, chance: int = 0) -> Tensor:
+    """The module's output, or the first tensor of several, all of it computed in float64; what it draws at random depends on ``chance``."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
+            torch.default_generator.manual_seed(chance)
             return first_tensor(module(x))
     except Exception as error:
         raise ValueError(
-            f"The module does not run on an input of shape {tuple(x.shape)} ({_in_brief(error)}); it must run on any length: try a smaller searched, at least 64."
+            f"The module does not run on an input of shape {tuple(x.shape)} ({_in_brief(error)}); it must run on inputs of any length: try one on it, and a smaller searched where that is too long."
         ) from error
     finally:
         torch.set_default_dtype(before)
@@ -582,10 +661,14 @@ class _Entries(TorchFunctionMode):
 
     def __init__(self, codes: Tensor, put: Put):
         super().__init__()
-        self.codes, self.put, self.found = codes, put, 0
+        self.codes, self.put, self.found, self.has_steps = codes, put, 0, False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if getattr(func, "__name__", "").strip("_") in STEPS:
+            self.has_steps |= any(
+                isinstance(arg, Tensor) and arg.is_floating_point() and arg.numel() > 1 for arg in args
+            )
         if func is nn.functional.embedding or func is nn.functional.one_hot:
             output = func(*args, **kwargs).double()
             return self._enter(output, -2) if self._are_codes(args[0]) else output
@@ -612,10 +695,13 @@ class _Entries(TorchFunctionMode):
 
 
 def _on_disk() -> Any:
-    """What a gradient needs of large activations waits on disk, so that memory holds one layer and not all."""
+    """What a gradient needs of activations waits on disk, but for the first of them, so that memory need not hold every layer."""
+    held = 0
 
     def pack(tensor: Tensor) -> Any:
-        if tensor.numel() * tensor.element_size() < LARGE or (tensor.requires_grad and tensor.is_leaf):
+        nonlocal held
+        held += tensor.numel() * tensor.element_size()
+        if held < IN_MEMORY or (tensor.requires_grad and tensor.is_leaf):
             return tensor
         file = tempfile.TemporaryFile()  # noqa: SIM115, it is read when the gradient comes by
         tensor.detach().contiguous().numpy().tofile(file)

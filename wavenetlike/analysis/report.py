@@ -121,6 +121,7 @@ def analyze_model(
     channels: int | None = None,
     levels: int | None = None,
     sample_rate: float = 16000,
+    searched: int | None = None,
     ahead: int = 1,
     seed: int = 0,
 ) -> ModelReport:
@@ -129,14 +130,14 @@ def analyze_model(
     Taught in notebooks/02_receptive_field_and_gamma.ipynb.
 
     Args:
-        module, channels, levels, ahead, seed: as for `measure_receptive_field`.
+        module, channels, levels, searched, ahead, seed: as for `measure_receptive_field`.
         sample_rate: in Hz, to say Δ in milliseconds.
 
     Raises:
         TypeError, ValueError: no module, one that cannot be run, or no sample rate above 0.
     """
     check_positive("sample_rate", sample_rate, "16000")
-    field = measure_receptive_field(module, channels=channels, levels=levels, ahead=ahead, seed=seed)
+    field = measure_receptive_field(module, channels=channels, levels=levels, searched=searched, ahead=ahead, seed=seed)
     found = tuple(layers(module, channels=channels, levels=levels))
     own = getattr(module, "depth", None)
     n_layers = int(own) if isinstance(own, Integral) else max((layer.depth for layer in found), default=0)

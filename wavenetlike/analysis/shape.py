@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from wavenetlike.analysis.field import Probe, check_module
+from wavenetlike.analysis.field import Probe, check_module, first_tensor
 from wavenetlike.layers import CausalConv1d, reach
 
 POINTWISE = nn.Identity, nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm
@@ -32,7 +32,7 @@ def receptive_field(module: nn.Module) -> int:
     if isinstance(own := getattr(module, "receptive_field", None), Integral):
         return int(own)
     check_module(module)
-    if isinstance(module, nn.Conv1d):
+    if isinstance(module, nn.Conv1d) and module.padding_mode == "zeros":
         return reach(module.kernel_size[0], module.dilation[0])
     if isinstance(module, nn.Sequential):
         total, stride = 1, 1
@@ -40,8 +40,9 @@ def receptive_field(module: nn.Module) -> int:
             total += (receptive_field(part) - 1) * stride
             stride *= part.stride[0] if isinstance(part, nn.Conv1d) else 1
         return total
+    is_measuring = isinstance(module, nn.modules.batchnorm._BatchNorm) and not module.track_running_stats
     is_activation = type(module).__module__ == nn.ReLU.__module__ and not isinstance(module, nn.MultiheadAttention)
-    if isinstance(module, POINTWISE) or (is_activation and getattr(module, "dim", 1) in (1, -2)):
+    if (isinstance(module, POINTWISE) and not is_measuring) or (is_activation and getattr(module, "dim", 1) in (1, -2)):
         return 1
     raise ValueError(
         f"A {type(module).__name__} does not say how far it looks back; measure it: try analysis.measure_receptive_field(module)."
@@ -145,9 +146,13 @@ def layers(module: nn.Module, *, channels: int | None = None, levels: int | None
         TypeError, ValueError: no module, or one that cannot be run.
     """
     probe = Probe(module, channels, levels, seed=0)
-    x = probe.shortest_input()
+    x = probe.usual_input()
     with _Tracing(probe.module) as trace:
         output = probe.run(x)
+    if trace.layers and not trace.has_gradients:
+        raise ValueError(
+            f"The layers of this {type(module).__name__} run without gradients, which alone tell their order; take torch.no_grad out of its forward."
+        )
     return _with_what_is_behind(output, trace.layers)
 
 
@@ -157,7 +162,7 @@ class _Mark(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, number: int) -> Tensor:
         ctx.number = number
-        return x.view_as(x)
+        return x.clone()  # a view could not be changed in place
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
@@ -173,12 +178,15 @@ class _Tracing(TorchFunctionMode):
         self._names = {part: name for name, part in module.named_modules()}
         self._inside: list[nn.Module] = []
         self._counted: set[nn.Parameter] = set()
+        self._cells: set[nn.Module] = set()
+        self.has_gradients = False
 
     def __enter__(self) -> _Tracing:
         self._hooks = [part.register_forward_pre_hook(self._enter_part) for part in self._names]
         self._hooks += [part.register_forward_hook(self._leave_part) for part in self._names]
         for part in self._names:
-            part.requires_grad_()
+            for p in part.parameters(recurse=False):
+                p.requires_grad_(p.is_floating_point() or p.is_complex())
         super().__enter__()
         return self
 
@@ -194,6 +202,10 @@ class _Tracing(TorchFunctionMode):
         self._inside.pop()
         if isinstance(part, CausalConv1d):
             return self._noted(part, output, part.kernel_length, part.dilation)
+        if isinstance(part, nn.RNNCellBase) and part not in self._cells:
+            self._cells.add(part)
+            first = self._noted(part, first_tensor(output), 0)
+            return (first, *output[1:]) if isinstance(output, tuple) else first
         if isinstance(part, nn.RNNBase):
             for _ in range(part.num_layers):
                 output = self._noted(part, output[0], 0), *output[1:]
@@ -219,6 +231,7 @@ class _Tracing(TorchFunctionMode):
         stride: int = 1,
         own: Iterable[Tensor | None] | None = None,
     ) -> Tensor:
+        self.has_gradients |= output.requires_grad
         own = {p for p in (part.parameters() if own is None else own) if isinstance(p, nn.Parameter)} - self._counted
         self._counted |= own
         name = self._names[part] or type(part).__name__

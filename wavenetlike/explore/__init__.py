@@ -1,5 +1,6 @@
 """Explorers: each function returns one widget, usable in any notebook; what it shows is computed below, and drawn in the page.
 
+Shown by itself, an explorer leaves a picture in the notebook; inside another widget it does not.
 `page` holds what all share; every other module here is one explorer, with its drawing of the same name in ``page/``.
 """
 

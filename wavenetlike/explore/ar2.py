@@ -22,7 +22,7 @@ MOST = 1e100
 """A series that explodes is drawn up to here; floats end soon after."""
 MOST_LEARNT = 1e3
 """A convolution learns from what comes before: beyond, the noise that tells a from b is lost in the growth."""
-MOST_SAMPLES = 10_000
+LEAST_SAMPLES, MOST_SAMPLES = 10, 10_000
 RANGE = {"a": 2.2, "b": 1.2}
 N_LAGS = 30
 FREQUENCIES = np.linspace(0, 0.5, 200)
@@ -35,13 +35,13 @@ class AR2Explorer(Drawn):
     needs_kernel = True
     a = traitlets.Float(min=-RANGE["a"], max=RANGE["a"]).tag(sync=True)
     b = traitlets.Float(min=-RANGE["b"], max=RANGE["b"]).tag(sync=True)
-    n_samples = traitlets.Int().tag(sync=True)
+    n_samples = traitlets.Int(min=LEAST_SAMPLES, max=MOST_SAMPLES).tag(sync=True)
     range = traitlets.Dict(RANGE).tag(sync=True)
     shown = traitlets.Dict().tag(sync=True)
 
     def __init__(self, a: float, b: float, n_samples: int):
         super().__init__(a=a, b=b, n_samples=n_samples, shown=_follows(a, b, n_samples))
-        self.observe(self._update, names=["a", "b"])
+        self.observe(self._update, names=["a", "b", "n_samples"])
 
     def _update(self, _change: object) -> None:
         self.shown = _follows(self.a, self.b, self.n_samples)
@@ -67,9 +67,9 @@ def explore_ar2(a: float = -0.4, b: float = 0.5, n_samples: int = 150) -> AR2Exp
     """
     for name, value in (("a", a), ("b", b)):
         check_between(name, value, -RANGE[name], RANGE[name], "try 0.5")
-    check_int("n_samples", n_samples, 10, "150 fill the picture")
-    check_between("n_samples", n_samples, 10, MOST_SAMPLES, "150 fill the picture")
-    return AR2Explorer(float(a), float(b), n_samples)
+    check_int("n_samples", n_samples, LEAST_SAMPLES, "150 fill the picture")
+    check_between("n_samples", n_samples, LEAST_SAMPLES, MOST_SAMPLES, "150 fill the picture")
+    return AR2Explorer(float(a), float(b), int(n_samples))
 
 
 def _follows(a: float, b: float, n_samples: int) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class Drawn(anywidget.AnyWidget, Kept):
         script = source("standalone.js").replace("/* EXPLORER */", self._esm.replace("export default", "return"))
         # Within a script element only its own end tag has a meaning.
         values, style = (
-            json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+            json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
             for value in (state, self._css)
         )
         return script.replace("/* STATE */", values).replace("/* STYLE */", style)

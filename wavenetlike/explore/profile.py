@@ -9,7 +9,8 @@ import torch
 import traitlets
 from torch import nn
 
-from wavenetlike.analysis import measure_receptive_field
+from wavenetlike.analysis import Field, measure_receptive_field
+from wavenetlike.checks import check_between
 from wavenetlike.explore.drawn import SAMPLE_RATES, Drawn, source
 from wavenetlike.layers import Block
 from wavenetlike.models import build_wavenet_toy, pretrained
@@ -31,9 +32,24 @@ class ProfileExplorer(Drawn):
     axis = traitlets.Enum(["linear", "log"], "linear").tag(sync=True)
     sample_rate = traitlets.Enum(SAMPLE_RATES, 16000).tag(sync=True)
 
+    @traitlets.validate("shown", "beside")
+    def _is_place(self, proposal: Any) -> int:
+        name = proposal.trait.name
+        check_between(
+            name,
+            proposal.value,
+            0 if name == "shown" else -1,
+            len(self.profiles) - 1,
+            "the place of a model, from 0 on",
+        )
+        return int(proposal.value)
+
     def picture(self) -> Picture:
         profile = self.profiles[self.shown]
         return lag_profile(torch.tensor(profile["strength"]), profile["delta"])
+
+    def words(self) -> str:
+        return str(self.profiles[self.shown]["words"])
 
 
 def explore_profile(models: Mapping[str, nn.Module] | None = None) -> ProfileExplorer:
@@ -50,6 +66,10 @@ def explore_profile(models: Mapping[str, nn.Module] | None = None) -> ProfileExp
     """
     if models is None:
         models = _usual()
+    if not isinstance(models, Mapping):
+        raise TypeError(
+            f"The models are a {type(models).__name__}; they must be a dictionary of modules by name: try {{'mine': model}}."
+        )
     if not models:
         raise ValueError("There are no models; pass at least one by its name, as in {'mine': model}.")
     return ProfileExplorer(
@@ -69,11 +89,27 @@ def _usual() -> dict[str, nn.Module]:
 
 
 def _profile(name: str, module: nn.Module) -> dict[str, object]:
-    field = measure_receptive_field(module)
+    try:
+        field = measure_receptive_field(module)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name!r} cannot be measured: {error}") from None
     strength = field.by_lag(max(field.delta + 3, int(FURTHER * field.delta)))
     return {
         "name": name,
         "delta": field.delta,
         "effective": field.effective_delta(0.95),
+        "words": _in_words(field),
         "strength": [float(f"{value:.{DIGITS}g}") for value in strength.tolist()],
     }
+
+
+def _in_words(field: Field) -> str:
+    """What a profile over the past does not show."""
+    words = []
+    if field.is_unbounded:
+        words.append(f"Its Δ has no end: shown are the newest {field.delta:,} samples.")
+    if not field.is_causal:
+        words.append("It is not causal: it sees samples after its own time, too.")
+    if not field.strength.any():
+        words.append("At its own weights nothing acts on the output.")
+    return " ".join(words)

@@ -8,11 +8,12 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+import torch
 import traitlets
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from wavenetlike.checks import check_between, check_int
+from wavenetlike.checks import check_between, check_int, check_positive, check_waveform
 from wavenetlike.data import Waveforms, bundled_clips, signal_to_noise, wav_bytes
 from wavenetlike.data.audio import SUFFIXES
 from wavenetlike.data.clips import Item
@@ -44,12 +45,21 @@ class Waves(Drawn):
     before = traitlets.Bytes().tag(sync=True)
     after = traitlets.Bytes().tag(sync=True)
 
+    @traitlets.validate("clip")
+    def _is_place(self, proposal: Any) -> int:
+        check_between("clip", proposal.value, 0, len(self.clips) - 1, "the place of a clip, from 0 on")
+        return int(proposal.value)
+
 
 class QuantizationExplorer(Kept, widgets.VBox):
     """A button to upload recordings, and under it the waveform, its error, and players for before and after.
 
-    ``clips`` is the dataset that is explored: the one that it was made with, until something is uploaded.
+    ``clips`` is the dataset that is explored: the one that it was made with, until something is uploaded. ``clip`` and
+    ``levels`` are what is chosen.
     """
+
+    clip = traitlets.Int(0)
+    levels = traitlets.Int()
 
     def __init__(self, clips: Dataset[Item], levels: int):
         self.clips = clips
@@ -58,7 +68,9 @@ class QuantizationExplorer(Kept, widgets.VBox):
         )
         self.report = widgets.HTML("<p>wav, flac, ogg or mp3, one file or several</p>")
         self.waves = Waves(clips=self._choices(), levels=levels)
-        super().__init__(children=[self.upload, self.report, self.waves])
+        super().__init__(children=[self.upload, self.report, self.waves], levels=levels)
+        for name in ("clip", "levels"):
+            traitlets.link((self.waves, name), (self, name))
         self.waves.on_msg(lambda *_: self.keep())
         self._update()
         self.waves.observe(self._update, names=["clip", "levels"])
@@ -66,22 +78,24 @@ class QuantizationExplorer(Kept, widgets.VBox):
 
     def _choices(self) -> list[str]:
         n = min(len(self.clips), MOST_CLIPS)  # type: ignore[arg-type]
-        return [f"{i + 1}: {self.clips[i][2] or 'clip'}" for i in range(n)]
+        return [f"{i + 1}: {_item(self.clips, i)[2]}" for i in range(n)]
 
     def _part(self) -> tuple[Tensor, Tensor, int]:
         """Of the clip that is chosen: all of it, what is shown, and samples per second."""
-        waveform, sample_rate, *_ = self.clips[self.waves.clip]
+        waveform, sample_rate, _ = _item(self.clips, self.waves.clip)
         return waveform, _loudest(waveform, MOST_SECONDS * sample_rate), sample_rate
 
     def _update(self, _change: object = None) -> None:
         whole, part, sample_rate = self._part()
         levels = self.waves.levels
         decoded = MuLaw(levels).decode(MuLaw(levels).encode(part))
-        words = f"{levels} levels: signal-to-noise ratio {signal_to_noise(part, decoded):.1f} dB"
+        noise = f"signal-to-noise ratio {signal_to_noise(part, decoded):.1f} dB" if part.any() else "the clip is silent"
+        words = f"{levels} levels: {noise}"
         if part.shape[1] < whole.shape[1]:
             words += f", over the {MOST_SECONDS} s around the loudest moment of {whole.shape[1] / sample_rate:,.1f} s"
         with self.waves.hold_sync():
             self.waves.shown = _drawn(part[0].numpy(), decoded[0].numpy(), sample_rate) | {
+                "clip": self.waves.clip,
                 "words": f"{words}.",
                 "alt": f"A waveform, and over it the error that {levels} levels make; beside it its loudest 10 ms and the steps that are left of them.",
             }
@@ -113,6 +127,24 @@ class QuantizationExplorer(Kept, widgets.VBox):
             self.waves.clip = 0
         else:
             self._update()
+
+
+def _item(clips: Dataset[Item], i: int) -> tuple[Tensor, int, str]:
+    """A clip as waveform (1, time), samples a second, and label.
+
+    Raises:
+        TypeError, ValueError: the item is something else.
+    """
+    try:
+        waveform, sample_rate, *label = clips[i]
+        waveform = torch.as_tensor(waveform).detach()
+    except (TypeError, ValueError, KeyError, RuntimeError) as error:
+        raise TypeError(
+            f"Item {i} of the clips is no (waveform, sample_rate, label, speaker); pass a dataset of such items: try data.Waveforms(paths)."
+        ) from error
+    check_waveform(waveform)
+    check_positive("sample_rate", sample_rate, "16000")
+    return waveform.mean(dim=0, keepdim=True), int(sample_rate), str(label[0] if label and label[0] else "clip")
 
 
 def _loudest(waveform: Tensor, n: int) -> Tensor:
@@ -156,7 +188,7 @@ def explore_quantization(clips: Dataset[Item] | None = None, levels: int = 10) -
         levels: where to begin, 2 … 256.
 
     Raises:
-        TypeError, ValueError: levels out of range, no dataset, or an empty one.
+        TypeError, ValueError: levels out of range, no dataset of waveforms, or an empty one.
     """
     check_int("levels", levels, 2, "10 is the toy's")
     check_between("levels", levels, 2, MOST_LEVELS, "10 is the toy's")

@@ -17,6 +17,7 @@ from wavenetlike.plots import Picture, receptive_field
 
 KERNEL_LENGTHS, N_LAYERS, N_BLOCKS, DILATION_RATES = (list(range(1, most + 1)) for most in (5, 12, 5, 4))
 CHANNELS = [4, 8, 16, 32, 64, 128]
+MOST_WANTED = 10**12
 SHARED = ["common.js", "tree.js", "stacks.js"]
 
 
@@ -36,6 +37,10 @@ class Stack(Drawn):
             if isinstance(trait := getattr(type(self), name), traitlets.Enum):
                 check_choice(name, value, trait.values or [])
         super().__init__(table=_table(), **chosen)
+
+    @traitlets.validate("kernel_length", "n_layers", "n_blocks", "dilation_rate", "channels", "sample_rate")
+    def _as_int(self, proposal: Any) -> int:
+        return int(proposal.value)  # NumPy's integers cannot be sent to the page
 
     @property
     def config(self) -> WaveNetConfig:
@@ -61,6 +66,12 @@ class PlaneExplorer(Stack):
     least_ms = traitlets.Float(None, allow_none=True, min=0).tag(sync=True)
     most_gamma = traitlets.Float(None, allow_none=True, min=0).tag(sync=True)
     most_parameters = traitlets.Float(None, allow_none=True, min=0).tag(sync=True)
+
+    @traitlets.validate("least_ms", "most_gamma", "most_parameters")
+    def _check_wanted(self, proposal: Any) -> float | None:
+        if proposal.value is not None:
+            check_between(proposal.trait.name, proposal.value, 0, MOST_WANTED, "None where it does not matter")
+        return proposal.value
 
 
 def explore_dilations(
@@ -120,7 +131,8 @@ def explore_plane(
     wanted = {"least_ms": least_ms, "most_gamma": most_gamma, "most_parameters": most_parameters}
     for name, value in wanted.items():
         if value is not None:
-            check_between(name, value, 0, 10**12, "leave it out where it does not matter")
+            check_between(name, value, 0, MOST_WANTED, "leave it out where it does not matter")
+            wanted[name] = float(value)
     return PlaneExplorer(
         kernel_length=kernel_length,
         n_layers=n_layers,

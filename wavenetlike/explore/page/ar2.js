@@ -21,11 +21,13 @@ function draw({ model, el }) {
   triangle.set({ from: -range.a, to: range.a, label: "a" }, { from: -range.b, to: range.b, label: "b" });
   const corner = (a, b) => [triangle.x(a), triangle.y(b)];
   const below = Array.from({ length: 81 }, (_, i) => -2 + i / 20);
+  const grip = svg("rect", { class: "grip", width: triangle.width, height: triangle.height });
   const point = svg("circle", { class: "point", r: 8 });
   triangle.content.append(
     svg("path", { class: "inside", d: `${line([corner(-2, -1), corner(2, -1), corner(0, 1)])}Z` }),
     svg("path", { class: "border", d: line(below.map((a) => corner(a, (-a * a) / 4))) }),
     svg("text", { x: triangle.x(0), y: triangle.y(-0.8), "text-anchor": "middle" }, "oscillates"),
+    grip,
     point,
   );
   const curve = (panel, name) => panel.content.appendChild(svg("path", { class: name }));
@@ -49,6 +51,7 @@ function draw({ model, el }) {
     help,
   );
 
+  expectAnswer(model, ["a", "b"], words);
   follow(model, ["shown"], () => {
     const {
       x,

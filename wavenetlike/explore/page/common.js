@@ -88,6 +88,20 @@ function choose(model, values) {
   model.save_changes();
 }
 
+// Says so in `words` when the kernel does not follow a change of one of the traits `names`.
+function expectAnswer(model, names, words) {
+  let timer;
+  const late = () => {
+    words.textContent = "The kernel does not answer: it is busy, or was restarted. Wait, or run this cell again.";
+  };
+  model.on("change:shown", () => clearTimeout(timer));
+  for (const name of names)
+    model.on(`change:${name}`, () => {
+      clearTimeout(timer);
+      timer = setTimeout(late, 3000);
+    });
+}
+
 function labelled(label, control, ...more) {
   const id = newId();
   control.id = id;
@@ -123,20 +137,31 @@ function select(model, name, label, options, more = []) {
   return labelled(label, input);
 }
 
-// A number that may be left out; out of range it is not taken, and the field says so.
+const MOST_WANTED = 1e12;
+
+// A number that may be left out; out of range it is not taken, and the field says so until it is left.
 function limit(model, name, label) {
   const input = html("input", { type: "number", min: 0, step: "any", placeholder: "any" });
+  const help = html("span", { id: newId(), role: "alert", class: "help" });
+  input.setAttribute("aria-describedby", help.id);
+  const check = (bad) => {
+    input.setAttribute("aria-invalid", bad);
+    help.textContent = bad ? "not used: it must be a number, 0 or more" : "";
+  };
   input.addEventListener("input", () => {
     const value = input.value === "" ? null : Number(input.value);
-    const bad = input.validity.badInput || (value !== null && !(value >= 0));
-    input.setAttribute("aria-invalid", bad);
+    const bad = input.validity.badInput || (value !== null && !(value >= 0 && value <= MOST_WANTED));
+    check(bad);
     if (!bad) choose(model, { [name]: value });
   });
-  follow(model, [name], () => {
-    const value = model.get(name);
-    if (document.activeElement !== input) input.value = value ?? "";
-  });
-  return labelled(label, input);
+  const put = () => {
+    if (input.getRootNode().activeElement === input) return;
+    input.value = model.get(name) ?? "";
+    check(false);
+  };
+  input.addEventListener("blur", () => setTimeout(put));
+  follow(model, [name], put);
+  return labelled(label, input, help);
 }
 
 // A drawing of fixed size, which scales with the page and never makes it jump.

@@ -10,20 +10,24 @@
   const isMissed = () => widget?.textContent.startsWith("Error displaying widget") ?? false;
   const inJupyter = document.getElementById("jupyter-config-data") !== null;
 
+  // In JupyterLab a widget appears after a moment, or much later, when its kernel is free; in an export, with the network's help.
+  const PATIENCE = 40;
+  let looks = 0,
+    isDrawn = false;
   const start = () => {
+    isDrawn = true;
     show(true);
     draw?.(el);
+    if (inJupyter) widget?.style.setProperty("display", "none");
   };
-
-  // In JupyterLab a widget appears after a moment; in an export it may, with the network's help.
-  let looks = 0;
   const look = () => {
-    if (isLive()) return show(false);
+    if (isLive()) {
+      widget?.style.setProperty("display", "");
+      return show(false);
+    }
     if (el.isConnected) looks += 1;
-    if (looks < 40 && !isMissed()) return setTimeout(look, 100);
-    if (!inJupyter) return;
-    start();
-    widget?.style.setProperty("display", "none");
+    if (!isDrawn && (looks > PATIENCE || isMissed())) start();
+    setTimeout(look, looks > PATIENCE ? 1000 : 100);
   };
   if (inJupyter) show(false);
   else start();

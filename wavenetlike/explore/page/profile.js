@@ -58,8 +58,8 @@ function draw({ model, el }) {
       drawn = both().filter(Boolean);
     const n = Math.max(...drawn.map(({ strength }) => strength.length));
     const all = drawn.flatMap(({ strength }) => strength.filter((value) => value > 0));
-    const lowest = all.reduce((one, two) => Math.min(one, two)),
-      highest = all.reduce((one, two) => Math.max(one, two));
+    const lowest = all.reduce((one, two) => Math.min(one, two), Infinity),
+      highest = all.reduce((one, two) => Math.max(one, two), 0);
     const ticks = log ? powers(1, n).map((value) => value) : undefined;
     area.set(
       {
@@ -71,8 +71,8 @@ function draw({ model, el }) {
         text: grouped,
       },
       {
-        from: lowest / 2,
-        to: highest * 2,
+        from: highest > 0 ? lowest / 2 : 0.1,
+        to: highest > 0 ? highest * 2 : 10,
         log: true,
         label: "|∂ output / ∂ input|",
         text: (value) => value.toExponential(0),
@@ -101,8 +101,8 @@ function draw({ model, el }) {
     const text = drawn
       .reverse()
       .map(
-        ({ name, delta, effective }) =>
-          `${name}: Δ = ${grouped(delta)} samples = ${grouped((1000 * delta) / rate, 1)} ms; 95% of the dependence lies within the newest ${plural(effective, "sample")} = ${grouped((1000 * effective) / rate, 2)} ms.`,
+        ({ name, delta, effective, words: more }) =>
+          `${name}: ${more ? more + " " : ""}Δ = ${grouped(delta)} samples = ${grouped((1000 * delta) / rate, 1)} ms; 95% of the dependence lies within the newest ${plural(effective, "sample")} = ${grouped((1000 * effective) / rate, 2)} ms.`,
       );
     words.textContent = text.join(" ");
     host.setAttribute("aria-label", `Strength of the dependence by lag. ${text.join(" ")}`);

@@ -46,6 +46,7 @@ function draw({ model, el }) {
     return `${line([...upper, ...lower.reverse()])}Z`;
   };
 
+  expectAnswer(model, ["clip", "levels"], words);
   follow(model, ["shown"], () => {
     const shown = model.get("shown");
     const largest = 1.15 * Math.max(0.01, shown.largest);
