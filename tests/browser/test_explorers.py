@@ -393,7 +393,7 @@ def test_what_cannot_be_wanted_says_so_and_goes_when_it_is_left(page: Page, expl
     shown = explorer("explore_plane(least_ms=100)")
     before = words(shown)
     field = shown.get_by_label("wanted: Δ at least (ms)")
-    for junk in ("-5", "1e400", "--"):
+    for junk in ("-5", "--"):
         field.focus()
         page.keyboard.press("Control+a")
         page.keyboard.type(junk)
