@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from wavenetlike import WaveNet, WaveNetConfig
 
@@ -41,6 +42,19 @@ def built(config: WaveNetConfig, seed: int = 0) -> WaveNet:
 def random_codes(levels: int, *shape: int, seed: int = 0) -> Tensor:
     """Codes in 0 … levels - 1, int64."""
     return torch.randint(levels, shape, generator=torch.Generator().manual_seed(seed))
+
+
+class Fn(nn.Module):
+    """A module by a function of itself and its input."""
+
+    def __init__(self, function: Callable[[Any, Tensor], object], **parts: object):
+        super().__init__()
+        self.function = function
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x: Tensor) -> object:
+        return self.function(self, x)
 
 
 def refused(call: Callable[[], object], error: type[Exception], *shown: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import SEEDS, built, copied, is_changed, random_codes, refused
+from helpers import SEEDS, Fn, built, copied, is_changed, random_codes, refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -21,19 +21,6 @@ from wavenetlike.heads import GaussianHead, MSEHead, SoftmaxHead
 from wavenetlike.layers import CausalConv1d
 
 Conv1d = nn.Conv1d
-
-
-class Fn(nn.Module):
-    """A module by a function of itself and its input."""
-
-    def __init__(self, function: Callable[[Any, Tensor], object], **parts: object):
-        super().__init__()
-        self.function = function
-        for name, part in parts.items():
-            setattr(self, name, part)
-
-    def forward(self, x: Tensor) -> object:
-        return self.function(self, x)
 
 
 def measured(module: nn.Module, **options: Any) -> Field:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from html.parser import HTMLParser
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import SEEDS, built, copied, is_changed, refused, wavenet_configs
+from helpers import SEEDS, Fn, built, copied, is_changed, refused, wavenet_configs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -29,19 +28,6 @@ from wavenetlike.analysis import (
 from wavenetlike.layers import CausalConv1d
 
 Conv1d = nn.Conv1d
-
-
-class Fn(nn.Module):
-    """A module by a function of itself and its input."""
-
-    def __init__(self, function: Callable[[Any, Tensor], object], **parts: nn.Module | nn.Parameter):
-        super().__init__()
-        self.function = function
-        for name, part in parts.items():
-            setattr(self, name, part)
-
-    def forward(self, x: Tensor) -> object:
-        return self.function(self, x)
 
 
 # Depth, parameters, γ

@@ -1,6 +1,7 @@
 """What a model or a series is made of, measured: Δ, γ, how far an output looks, least squares, baselines, scores.
 
-`shape` counts from structure, `field` measures on any one-dimensional module, `report` puts both on a page; `series` is
+`shape` counts from structure, `field` measures on any one-dimensional module (by the
+experiments of `probe`, which reach codes through `entries`), `report` puts both on a page; `series` is
 about numbers without a network, `scores` about predictions.
 """
 

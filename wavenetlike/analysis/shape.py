@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from wavenetlike.analysis.field import Probe, check_module, first_tensor
+from wavenetlike.analysis.probe import Probe, check_module, first_tensor
 from wavenetlike.layers import CausalConv1d, reach
 
 POINTWISE = nn.Identity, nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm
