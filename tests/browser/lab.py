@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import axe_playwright_python
 from playwright.sync_api import Page, sync_playwright
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -108,3 +109,19 @@ def errors(page: Page) -> list[str]:
         """() => jupyterapp.shell.currentWidget.model.sharedModel.cells.flatMap(cell =>
             (cell.getOutputs?.() ?? []).filter(o => o.output_type === 'error').map(o => o.evalue))"""
     )
+
+
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+
+
+def serious_violations(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe-core finds in the outputs of the notebook that is shown: rules, and the elements that break them."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    outputs = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell-outputArea .jp-OutputArea-output"
+    found = page.evaluate("outputs => axe.run({ include: [[outputs]] })", outputs)
+    assert found["passes"]
+    return [
+        (violation["id"], [node["html"][:200] for node in violation["nodes"]])
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]

@@ -66,7 +66,8 @@ class ModelReport:
             if self.gamma is None
             else f"γ = {self.gamma:,.0f} parameters per layer"
         )
-        time = "" if self.milliseconds is None else f" = {self.milliseconds:,.1f} ms at {self.sample_rate:,.0f} Hz"
+        ms = self.milliseconds
+        time = "" if ms is None else f" = {ms:,.{2 if ms < 1 else 1}f} ms at {self.sample_rate:,.0f} Hz"
         size = f"Δ {'= ' + format(self.field.delta, ',') + ' samples' + time if time else 'has no end'}; depth {self.depth}; {self.parameters:,} parameters; {price}."
         return [size, f"Measured: {self.field}.", *self._differences()]
 
