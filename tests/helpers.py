@@ -44,6 +44,26 @@ def random_codes(levels: int, *shape: int, seed: int = 0) -> Tensor:
     return torch.randint(levels, shape, generator=torch.Generator().manual_seed(seed))
 
 
+def stack_config(kernel_length: int, n_layers: int, n_blocks: int, dilation_rate: int, channels: int) -> WaveNetConfig:
+    """A WaveNet as wide everywhere, as the explorers choose it."""
+    widths = dict.fromkeys(["residual_channels", "gate_channels", "skip_channels"], channels)
+    return WaveNetConfig(
+        kernel_length=kernel_length, n_layers=n_layers, n_blocks=n_blocks, dilation_rate=dilation_rate, **widths
+    )
+
+
+class Frozen(nn.Module):
+    """Computes without gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(1, 1, 9)
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+
 class Fn(nn.Module):
     """A module by a function of itself and its input."""
 

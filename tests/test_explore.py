@@ -14,7 +14,7 @@ import pytest
 import soundfile
 import torch
 import traitlets
-from helpers import refused
+from helpers import refused, stack_config
 from torch import nn
 
 from wavenetlike import MuLaw
@@ -23,7 +23,6 @@ from wavenetlike.data import bundled_clips, is_stationary, largest_root, read_au
 from wavenetlike.explore import explore_ar2, explore_dilations, explore_plane, explore_profile, explore_quantization
 from wavenetlike.explore.drawn import Kept
 from wavenetlike.explore.stacks import CHANNELS, DILATION_RATES, KERNEL_LENGTHS, N_BLOCKS, N_LAYERS
-from wavenetlike.models import WaveNetConfig
 
 EXPLORERS: dict[str, tuple[Callable[[], Kept], dict[str, object]]] = {
     "dilations": (explore_dilations, {"n_blocks": 1, "channels": 64}),
@@ -76,16 +75,8 @@ def test_every_number_of_every_stack_is_that_of_its_config() -> None:
     table = explore_dilations().table
     assert len(SHAPES) == 1200
     for (i, shape), (width, channels) in itertools.product(enumerate(SHAPES), enumerate(CHANNELS)):
-        kernel_length, n_layers, n_blocks, dilation_rate = shape
-        config = WaveNetConfig(
-            kernel_length=kernel_length,
-            n_layers=n_layers,
-            n_blocks=n_blocks,
-            dilation_rate=dilation_rate,
-            residual_channels=channels,
-            gate_channels=channels,
-            skip_channels=channels,
-        )
+        kernel_length, n_layers, _, dilation_rate = shape
+        config = stack_config(*shape, channels)
         behind = table["behind"][f"{kernel_length} {n_layers} {dilation_rate}"]
         assert behind[config.depth - 1] == config.receptive_field
         assert behind == sorted(behind)

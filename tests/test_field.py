@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import SEEDS, Fn, built, copied, is_changed, random_codes, refused
+from helpers import SEEDS, Fn, Frozen, built, copied, is_changed, random_codes, refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -449,15 +449,6 @@ def test_an_output_of_integers_is_measured():
 
 
 def test_a_profile_without_gradients_is_refused():
-    class Frozen(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv = Conv1d(1, 1, 9)
-
-        @torch.no_grad()
-        def forward(self, x: Tensor) -> Tensor:
-            return self.conv(x)
-
     refused(lambda: lag_profile(Frozen(), 9), ValueError, "Frozen", "no_grad")
     assert lags(Frozen()) == list(range(9))
 

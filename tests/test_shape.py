@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import SEEDS, Fn, built, copied, is_changed, refused, wavenet_configs
+from helpers import SEEDS, Fn, Frozen, built, copied, is_changed, refused, wavenet_configs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -362,15 +362,6 @@ def test_what_looks_at_everything_does_not_say_a_delta(module):
 
 
 def test_layers_without_gradients_are_refused():
-    class Frozen(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv = nn.Conv1d(1, 1, 9)
-
-        @torch.no_grad()
-        def forward(self, x):
-            return self.conv(x)
-
     refused(lambda: depth(Frozen()), ValueError, "Frozen", "no_grad")
 
 

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 
-def check_int(name: str, value: object, least: int, hint: str) -> None:
-    """Refuse ``value`` unless it is an integer of at least ``least``.
+def check_int(name: str, value: object, least: int, hint: str, most: int | None = None) -> None:
+    """Refuse ``value`` unless it is an integer of at least ``least`` and, where that is given, at most ``most``.
 
     Raises:
         TypeError: not an integer (True and False are not integers here).
-        ValueError: smaller than ``least``.
+        ValueError: smaller than ``least``, or larger than ``most``.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
@@ -24,6 +24,8 @@ def check_int(name: str, value: object, least: int, hint: str) -> None:
         )
     if value < least:
         raise ValueError(f"{name}={value} is too small; it must be at least {least}: {hint}.")
+    if most is not None and int(value) > most:
+        raise ValueError(f"{name}={value} is too large; it must be at most {most}: {hint}.")
 
 
 def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from helpers import stack_config
 from lab import errors, notebook, run_all, serious_violations
 from playwright.sync_api import Locator, Page
 
@@ -113,21 +114,14 @@ def expected_words(config: WaveNetConfig, sample_rate: int) -> dict[tuple[str, s
     }
 
 
-def config_of(kernel_length: int, n_layers: int, n_blocks: int, dilation_rate: int, channels: int) -> WaveNetConfig:
-    widths = dict.fromkeys(["residual_channels", "gate_channels", "skip_channels"], channels)
-    return WaveNetConfig(
-        kernel_length=kernel_length, n_layers=n_layers, n_blocks=n_blocks, dilation_rate=dilation_rate, **widths
-    )
-
-
 @pytest.mark.parametrize("name", ["explore_dilations", "explore_plane"])
 def test_numbers_of_stacks_are_those_of_analysis(page: Page, explorer: Callable[..., Locator], name: str) -> None:
     shown = explorer(f"{name}(3, 4, 2, 2, channels=16)")
-    for (before, after), value in expected_words(config_of(3, 4, 2, 2, 16), 16000).items():
+    for (before, after), value in expected_words(stack_config(3, 4, 2, 2, 16), 16000).items():
         assert number(words(shown), before, after) == value, words(shown)
     shown.get_by_label("channels").select_option("8")
     shown.get_by_label("sample rate (Hz)").select_option("48,000")
-    for (before, after), value in expected_words(config_of(3, 4, 2, 2, 8), 48000).items():
+    for (before, after), value in expected_words(stack_config(3, 4, 2, 2, 8), 48000).items():
         assert number(words(shown), before, after) == value, words(shown)
 
 
@@ -140,7 +134,7 @@ def test_sliders_of_a_stack_say_what_analysis_does(page: Page, explorer: Callabl
         for _ in range(presses):
             slider.press("ArrowUp")
             chosen[label] += 1
-            config = config_of(
+            config = stack_config(
                 chosen["kernel length (taps)"], chosen["layers per block"], chosen["blocks"], chosen["dilation rate"], 4
             )
             assert number(words(shown), "Δ = ") == config.receptive_field
@@ -194,7 +188,7 @@ def test_what_is_wanted_is_counted_and_marked(page: Page, explorer: Callable[...
     shown.get_by_label("wanted: γ at most (parameters per layer)").fill("1500")
     shown.get_by_label("wanted: parameters at most").fill("20000")
     shapes = [(k, n, b, r) for k in range(1, 6) for n in range(1, 13) for b in range(1, 6) for r in range(1, 5)]
-    configs = [config_of(*shape, 8) for shape in shapes]
+    configs = [stack_config(*shape, 8) for shape in shapes]
     good = [c for c in configs if c.receptive_field >= 1600 and c.gamma <= 1500 and c.parameters <= 20000]
     assert 0 < len(good) < len(configs)
     assert number(words(shown), "audio. ", " of 1,200 stacks have what is wanted") == len(good)
@@ -360,7 +354,7 @@ def test_the_notebook_keeps_the_last_state_without_a_flicker(page: Page, explore
     slider.focus()
     for layers in (6, 7, 8):
         page.keyboard.press("ArrowRight")
-        delta = config_of(2, layers, 2, 2, 32).receptive_field
+        delta = stack_config(2, layers, 2, 2, 32).receptive_field
         page.wait_for_function(f"{KEPT}.includes('at Δ = {delta},')", timeout=10_000)
     page.wait_for_timeout(SETTLED)
     seen = page.evaluate("frames_")

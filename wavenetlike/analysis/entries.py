@@ -10,8 +10,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 CONVERSIONS = [Tensor.float, Tensor.double, Tensor.half, Tensor.bfloat16, Tensor.to, Tensor.type, Tensor.type_as]
-STEPS = "gt ge lt le eq ne where masked_fill sign round floor ceil trunc heaviside nan_to_num argmax argmin bucketize searchsorted"
-STEPS += " int long bool amax amin max min"
+_STEPS = (
+    "gt ge lt le eq ne where masked_fill sign round floor ceil trunc heaviside nan_to_num argmax argmin"
+    " bucketize searchsorted int long bool amax amin max min"
+)
+STEPS = frozenset(_STEPS.split())
 """Functions that stop a NaN, or that most inputs move only by chance."""
 Put = Callable[[Tensor, int], Tensor]
 """Numbers that codes became, and their time axis → other numbers in their place."""
@@ -29,7 +32,7 @@ class Entries(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if getattr(func, "__name__", "").strip("_") in STEPS.split():
+        if getattr(func, "__name__", "").strip("_") in STEPS:
             self.has_steps |= any(
                 isinstance(arg, Tensor) and arg.is_floating_point() and arg.numel() > 1 for arg in args
             )

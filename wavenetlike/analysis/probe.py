@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from wavenetlike.analysis.entries import Entries, Put
 from wavenetlike.checks import check_int, check_seed
-from wavenetlike.layers import CausalConv1d
+from wavenetlike.layers import CausalConv1d, reach
 
 SCALES = [1.0, 0.1, 1.0, 10.0]
 """Of the random inputs: what is saturated at one is open at another."""
@@ -424,14 +424,12 @@ def _inputs(module: nn.Module, channels: int | None, levels: int | None) -> tupl
 def sum_of_reaches(module: nn.Module) -> int:
     """What all convolutions of a module reach together, were they one after the other, in samples."""
     total, stride = 1, 1
-    for conv in (m for m in module.modules() if isinstance(m, (nn.Conv1d, CausalConv1d))):
-        kernel_length, dilation, step = (
-            (conv.kernel_length, conv.dilation, 1)
-            if isinstance(conv, CausalConv1d)
-            else (conv.kernel_size[0], conv.dilation[0], conv.stride[0])
-        )
-        total += (kernel_length - 1) * dilation * stride
-        stride *= step
+    for part in module.modules():
+        if isinstance(part, CausalConv1d):
+            total += (part.receptive_field - 1) * stride
+        elif isinstance(part, nn.Conv1d):
+            total += (reach(part.kernel_size[0], part.dilation[0]) - 1) * stride
+            stride *= part.stride[0]
     return total
 
 

@@ -74,12 +74,10 @@ class ModelReport:
     def _differences(self) -> list[str]:
         """Where the layers' kernels and the measurement do not agree, and what that means."""
         field, by_layers = self.field, max((layer.delta for layer in self.layers), default=1)
-        if any(layer.delta == 0 for layer in self.layers) or field.is_unbounded:
-            return (
-                []
-                if any(layer.delta == 0 for layer in self.layers)
-                else ["No layer of the table looks back without end: something between them does."]
-            )
+        if any(layer.delta == 0 for layer in self.layers):
+            return []
+        if field.is_unbounded:
+            return ["No layer of the table looks back without end: something between them does."]
         newest, oldest = (int(field.lags.min()), int(field.lags.max())) if len(field.lags) else (0, -1)
         if max(oldest, 0) - min(newest, 0) >= by_layers:
             return [

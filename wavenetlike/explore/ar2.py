@@ -67,8 +67,7 @@ def explore_ar2(a: float = -0.4, b: float = 0.5, n_samples: int = 150) -> AR2Exp
     """
     for name, value in (("a", a), ("b", b)):
         check_between(name, value, -RANGE[name], RANGE[name], "try 0.5")
-    check_int("n_samples", n_samples, LEAST_SAMPLES, "150 fill the picture")
-    check_between("n_samples", n_samples, LEAST_SAMPLES, MOST_SAMPLES, "150 fill the picture")
+    check_int("n_samples", n_samples, LEAST_SAMPLES, "150 fill the picture", MOST_SAMPLES)
     return AR2Explorer(float(a), float(b), int(n_samples))
 
 

@@ -10,7 +10,7 @@ import traitlets
 from torch import nn
 
 from wavenetlike.analysis import Field, measure_receptive_field
-from wavenetlike.checks import check_between
+from wavenetlike.checks import check_int
 from wavenetlike.explore.drawn import SAMPLE_RATES, Drawn, source
 from wavenetlike.layers import Block
 from wavenetlike.models import build_wavenet_toy, pretrained
@@ -35,13 +35,8 @@ class ProfileExplorer(Drawn):
     @traitlets.validate("shown", "beside")
     def _is_place(self, proposal: Any) -> int:
         name = proposal.trait.name
-        check_between(
-            name,
-            proposal.value,
-            0 if name == "shown" else -1,
-            len(self.profiles) - 1,
-            "the place of a model, from 0 on",
-        )
+        least = 0 if name == "shown" else -1
+        check_int(name, proposal.value, least, "the place of a model, from 0 on", len(self.profiles) - 1)
         return int(proposal.value)
 
     def picture(self) -> Picture:

@@ -13,7 +13,7 @@ import traitlets
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from wavenetlike.checks import check_between, check_int, check_positive, check_waveform
+from wavenetlike.checks import check_int, check_positive, check_waveform
 from wavenetlike.data import Waveforms, bundled_clips, signal_to_noise, wav_bytes
 from wavenetlike.data.audio import SUFFIXES
 from wavenetlike.data.clips import Item
@@ -47,7 +47,7 @@ class Waves(Drawn):
 
     @traitlets.validate("clip")
     def _is_place(self, proposal: Any) -> int:
-        check_between("clip", proposal.value, 0, len(self.clips) - 1, "the place of a clip, from 0 on")
+        check_int("clip", proposal.value, 0, "the place of a clip", len(self.clips) - 1)
         return int(proposal.value)
 
 
@@ -190,8 +190,7 @@ def explore_quantization(clips: Dataset[Item] | None = None, levels: int = 10) -
     Raises:
         TypeError, ValueError: levels out of range, no dataset of waveforms, or an empty one.
     """
-    check_int("levels", levels, 2, "10 is the toy's")
-    check_between("levels", levels, 2, MOST_LEVELS, "10 is the toy's")
+    check_int("levels", levels, 2, "10 is the toy's", MOST_LEVELS)
     if clips is None:
         clips = bundled_clips(20)
     if not (hasattr(clips, "__getitem__") and hasattr(clips, "__len__")):

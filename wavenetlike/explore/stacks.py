@@ -48,9 +48,7 @@ class Stack(Drawn):
         return _config(self.kernel_length, self.n_layers, self.n_blocks, self.dilation_rate, self.channels)
 
     def picture(self) -> Picture:
-        shapes = itertools.product(KERNEL_LENGTHS, N_LAYERS, N_BLOCKS, DILATION_RATES)
-        others = [_config(*shape, channels=self.channels) for shape in shapes]
-        return receptive_field(self.config, [(config.receptive_field, config.gamma) for config in others])
+        return receptive_field(self.config, [(config.receptive_field, config.gamma) for config in _all(self.channels)])
 
 
 class DilationsExplorer(Stack):
@@ -63,15 +61,16 @@ class PlaneExplorer(Stack):
     """`explore_plane`; what is wanted is None where it does not matter."""
 
     _esm = source(*SHARED, "plane.js")
-    least_ms = traitlets.Float(None, allow_none=True, min=0).tag(sync=True)
-    most_gamma = traitlets.Float(None, allow_none=True, min=0).tag(sync=True)
-    most_parameters = traitlets.Float(None, allow_none=True, min=0).tag(sync=True)
+    least_ms = traitlets.Any(None).tag(sync=True)
+    most_gamma = traitlets.Any(None).tag(sync=True)
+    most_parameters = traitlets.Any(None).tag(sync=True)
 
     @traitlets.validate("least_ms", "most_gamma", "most_parameters")
     def _check_wanted(self, proposal: Any) -> float | None:
-        if proposal.value is not None:
-            check_between(proposal.trait.name, proposal.value, 0, MOST_WANTED, "None where it does not matter")
-        return proposal.value
+        if proposal.value is None:
+            return None
+        check_between(proposal.trait.name, proposal.value, 0, MOST_WANTED, "None where it does not matter")
+        return float(proposal.value)
 
 
 def explore_dilations(
@@ -128,11 +127,6 @@ def explore_plane(
     Raises:
         TypeError, ValueError: what cannot be chosen or wanted.
     """
-    wanted = {"least_ms": least_ms, "most_gamma": most_gamma, "most_parameters": most_parameters}
-    for name, value in wanted.items():
-        if value is not None:
-            check_between(name, value, 0, MOST_WANTED, "leave it out where it does not matter")
-            wanted[name] = float(value)
     return PlaneExplorer(
         kernel_length=kernel_length,
         n_layers=n_layers,
@@ -140,7 +134,9 @@ def explore_plane(
         dilation_rate=dilation_rate,
         channels=channels,
         sample_rate=sample_rate,
-        **wanted,
+        least_ms=least_ms,
+        most_gamma=most_gamma,
+        most_parameters=most_parameters,
     )
 
 
@@ -157,13 +153,19 @@ def _config(kernel_length: int, n_layers: int, n_blocks: int, dilation_rate: int
 
 
 @functools.cache
+def _all(channels: int) -> list[WaveNetConfig]:
+    """Every stack of so many channels, in the order of nested loops over kernel lengths, layers, blocks and dilation rates."""
+    shapes = itertools.product(KERNEL_LENGTHS, N_LAYERS, N_BLOCKS, DILATION_RATES)
+    return [_config(*shape, channels=channels) for shape in shapes]
+
+
+@functools.cache
 def _table() -> dict[str, Any]:
-    """All that the page shows of any choice, looked up there: the order of stacks is that of nested loops over the first four.
+    """All that the page shows of any choice, looked up there: stacks stand in the order of `_all`.
 
     ``behind`` holds Δ up to each layer, for as many blocks as there can be, by kernel length, layers and dilation rate.
     """
-    shapes = list(itertools.product(KERNEL_LENGTHS, N_LAYERS, N_BLOCKS, DILATION_RATES))
-    by_width = [[_config(*shape, channels=channels) for shape in shapes] for channels in CHANNELS]
+    by_width = [_all(channels) for channels in CHANNELS]
     gamma = [[round(config.gamma, 1) for config in configs] for configs in by_width]
     deltas = [config.receptive_field for config in by_width[0]]
     behind = {
@@ -187,4 +189,4 @@ def _table() -> dict[str, Any]:
 
 
 def _behind(kernel_length: int, of_layers: list[int]) -> list[int]:
-    return [compose(reach(kernel_length, d) for d in of_layers[: i + 1]) for i in range(len(of_layers))]
+    return list(itertools.accumulate((reach(kernel_length, d) for d in of_layers), lambda *both: compose(both)))

@@ -54,6 +54,8 @@ function draw({ model, el }) {
   expectAnswer(model, ["a", "b"], words);
   follow(model, ["shown"], () => {
     const {
+      a,
+      b,
       x,
       correlations,
       observed,
@@ -63,8 +65,6 @@ function draw({ model, el }) {
       roots: found,
       words: said,
     } = model.get("shown");
-    const a = model.get("shown").a,
-      b = model.get("shown").b;
     point.setAttribute("cx", triangle.x(a));
     point.setAttribute("cy", triangle.y(b));
     const largest = Math.max(1e-9, ...x.map(Math.abs));

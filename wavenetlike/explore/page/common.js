@@ -240,7 +240,7 @@ function panel(parent, left, top, width, height, title = "") {
     };
   };
   result.set = (x, y) => {
-    const key = JSON.stringify([x, y, (x.text ?? short)(x.to)]);
+    const key = JSON.stringify([x, y]);
     result.x = scale(x, width, false);
     result.y = scale(y, height, true);
     if (result.key === key) return;

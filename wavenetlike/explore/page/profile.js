@@ -60,7 +60,7 @@ function draw({ model, el }) {
     const all = drawn.flatMap(({ strength }) => strength.filter((value) => value > 0));
     const lowest = all.reduce((one, two) => Math.min(one, two), Infinity),
       highest = all.reduce((one, two) => Math.max(one, two), 0);
-    const ticks = log ? powers(1, n).map((value) => value) : undefined;
+    const ticks = log ? powers(1, n) : undefined;
     area.set(
       {
         from: place(0),
