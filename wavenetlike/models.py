@@ -134,7 +134,7 @@ class WaveNet(nn.Module):
 
     def embed(self, codes: Tensor) -> Tensor:
         """Codes (batch, time) → the first layer's activations (batch, residual, time - first_kernel_length + 1)."""
-        x = self.embedding(codes).transpose(1, 2)
+        x = self.embedding(codes).transpose(1, 2).contiguous()
         return x if self.first is None else self.first(x, padded=False)
 
     def forward(self, codes: Tensor, padded: bool = True) -> Tensor:
