@@ -12,7 +12,7 @@ import argparse
 import torch
 
 from wavenetlike import build_wavenet_toy, save, train
-from wavenetlike.analysis import scoreboard
+from wavenetlike.analysis import evaluate
 from wavenetlike.data import bundled_clips
 from wavenetlike.models import PRETRAINED
 
@@ -25,7 +25,7 @@ def main() -> None:
     torch.manual_seed(0)
     model = build_wavenet_toy()
     train.train(model, clips, steps=steps)
-    for score in scoreboard(model, clips):
+    for score in evaluate(model, clips):
         print(f"{score.name:15} accuracy {100 * score.accuracy:.1f}%, {score.bits:.3f} bits per sample")
     PRETRAINED.mkdir(exist_ok=True)
     save(model.half(), PRETRAINED / "toy.safetensors")

@@ -22,9 +22,9 @@ from wavenetlike.analysis import (
     ar2_standard_error,
     autocorrelation,
     baselines,
+    evaluate,
     least_squares_ar,
     score,
-    scoreboard,
 )
 from wavenetlike.data import Clips, encode_clips, is_stationary, largest_root, sunspots
 
@@ -257,15 +257,15 @@ def test_score_is_slow_counting(config, seed, lengths):
 def test_scoreboard_puts_all_on_the_same_positions(small_model, tones):
     clips = encode_clips(tones, small_model.mu_law)
     before = copied(small_model.state_dict())
-    board = scoreboard(small_model, tones)
+    board = evaluate(small_model, tones)
     assert board == [*baselines(clips, 5, start=small_model.receptive_field), score(small_model, clips)]
     assert board[-1].name == "this model"
     assert not is_changed(before, small_model.state_dict())
     short = [(torch.zeros(1, small_model.receptive_field), 16000, "", "")]
-    refused(lambda: scoreboard(small_model, short), ValueError, "1 clips", "16 samples")
+    refused(lambda: evaluate(small_model, short), ValueError, "1 clips", "16 samples")
     with pytest.warns(UserWarning, match="1 of 4 clips are not longer than 16 samples"):
-        assert scoreboard(small_model, [*short, *tones]) == board
-    refused(lambda: scoreboard(small_model, []), ValueError, "no clips")
+        assert evaluate(small_model, [*short, *tones]) == board
+    refused(lambda: evaluate(small_model, []), ValueError, "no clips")
 
 
 def test_a_long_clip_is_scored_piece_by_piece(small_model, monkeypatch):

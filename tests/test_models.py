@@ -26,7 +26,7 @@ from wavenetlike import (
     pretrained,
     save,
 )
-from wavenetlike.analysis import scoreboard
+from wavenetlike.analysis import evaluate
 from wavenetlike.data import bundled_clips
 from wavenetlike.models import PRETRAINED
 
@@ -290,7 +290,7 @@ def test_the_trained_toy_is_a_toy_that_has_learnt():
     model = pretrained("toy")
     assert model.config == build_wavenet_toy().config
     assert {p.dtype for p in model.parameters()} == {torch.float32}
-    board = {score.name: score for score in scoreboard(model, bundled_clips())}
+    board = {score.name: score for score in evaluate(model, bundled_clips())}
     assert board["this model"].bits < 0.75 * board["bigram model"].bits
     assert pretrained() is not model
     assert PRETRAINED.joinpath("toy.safetensors").stat().st_size < 200_000

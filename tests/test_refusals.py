@@ -10,7 +10,7 @@ import torch
 from helpers import built, copied, is_changed, random_codes, refused
 
 from wavenetlike import Block, Losses, WaveNet, WaveNetConfig, ar2_process, load, save, train, train_stack_ar
-from wavenetlike.analysis import least_squares_ar, score, scoreboard
+from wavenetlike.analysis import evaluate, least_squares_ar, score
 from wavenetlike.data import bundled_clips, read_audio
 from wavenetlike.explore import explore_ar2
 from wavenetlike.generate import generate
@@ -45,7 +45,7 @@ def tiny() -> WaveNet:
         (lambda: least_squares_ar([3.0] * 50), ValueError, "3 throughout"),
         (lambda: ar2_process("a", 0, 0, 0), TypeError, "'a'"),
         (lambda: bundled_clips()[:3], TypeError, "slice"),
-        (lambda: score(tiny(), bundled_clips(1)), TypeError, "scoreboard"),
+        (lambda: score(tiny(), bundled_clips(1)), TypeError, "evaluate"),
         (lambda: score(tiny(), []), ValueError, "no clips"),
         (lambda: explore_ar2(n_samples=-1), ValueError, "-1"),
         (lambda: WaveNetConfig(levels=True), TypeError, "True"),
@@ -67,7 +67,9 @@ def test_numpy_integers_are_integers(tmp_path) -> None:
 def test_diverging_training_stops_before_the_weights_are_lost() -> None:
     model = tiny()
     clip = torch.rand(1, 400, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    refused(lambda: train.train(model, [clip], steps=50, learning_rate=1e30, progress=False), ValueError, "diverged")
+    refused(
+        lambda: train.train(model, [clip], steps=50, learning_rate=1e30, progress=False), train.Diverged, "diverged"
+    )
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
@@ -95,7 +97,7 @@ def test_very_low_temperature_is_greedy() -> None:
 @pytest.mark.parametrize("training", [True, False])
 def test_scoring_leaves_the_mode_of_the_model(training: bool) -> None:
     model = tiny().train(training)
-    scoreboard(model, WAVES)
+    evaluate(model, WAVES)
     assert model.training is training
 
 

@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+IGNORED = -100
+"""Stands among target codes where none is to be predicted; torch's cross-entropy leaves it out of the mean."""
+
 
 class MSEHead(nn.Module):
     """The prediction is the mean, the loss the mean squared error; least squares by another name.
@@ -59,8 +62,11 @@ class SoftmaxHead(nn.Module):
     """A probability for each µ-law code (WaveNet, section 2.2). Taught in notebooks/03_toy_wavenet.ipynb."""
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Logits (batch, levels, time) and codes (batch, time) → mean negative log-likelihood, in bits per sample."""
-        return F.cross_entropy(outputs, targets) / math.log(2)
+        """Logits (batch, levels, time) and codes (batch, time) → mean negative log-likelihood, in bits per sample.
+
+        Codes that are `IGNORED` do not count.
+        """
+        return F.cross_entropy(outputs, targets, ignore_index=IGNORED) / math.log(2)
 
     def sample(
         self,

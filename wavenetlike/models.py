@@ -218,8 +218,12 @@ def check_model(model: object) -> None:
         )
 
 
+TRAIN = "train/"
+"""How the names of what only training needs begin in a checkpoint."""
+
+
 def load(path: str | Path) -> WaveNet:
-    """The model that `save` wrote to ``path``, in float32 on the CPU.
+    """The model that `save` wrote to ``path``, or the one in a checkpoint of `train.train`, in float32 on the CPU.
 
     Raises:
         FileNotFoundError: nothing at ``path``.
@@ -232,7 +236,8 @@ def load(path: str | Path) -> WaveNet:
         with safe_open(path, framework="pt") as file:
             config = WaveNetConfig(**json.loads((file.metadata() or {})["wavenetlike.config"]))
             model = WaveNet(config)
-            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118, no dict
+            own = [name for name in file.keys() if not name.startswith(TRAIN)]  # noqa: SIM118, no dict
+            model.load_state_dict({name: file.get_tensor(name) for name in own})
     except (SafetensorError, KeyError, TypeError, RuntimeError, OSError, ValueError) as error:
         raise ValueError(
             f"{str(path)!r} holds no WaveNet that this package saved; pass a file written by wavenetlike.models.save ({str(error).splitlines()[0]})."

@@ -301,7 +301,7 @@ def training(
 
 
 def scores(board: Sequence[Score], alt: str) -> Picture:
-    """A scoreboard as bars: accuracy, and bits per sample."""
+    """A evaluate as bars: accuracy, and bits per sample."""
     picture, (left, right) = _picture(alt, columns=2, height=2.2, width=9.5, sharey=True)
     names = [score.name for score in board][::-1]
     colors = [RED if name == "this model" else GREY for name in names]

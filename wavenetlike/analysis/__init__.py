@@ -7,7 +7,7 @@ about numbers without a network, `scores` about predictions.
 
 from wavenetlike.analysis.field import Field, lag_profile, measure_receptive_field
 from wavenetlike.analysis.report import ModelReport, analyze_model
-from wavenetlike.analysis.scores import Score, baselines, score, scoreboard
+from wavenetlike.analysis.scores import Score, baselines, evaluate, score, tally
 from wavenetlike.analysis.series import (
     ARFit,
     ar2_autocorrelation,
@@ -36,6 +36,7 @@ __all__ = [
     "baselines",
     "delta",
     "depth",
+    "evaluate",
     "frontier",
     "gamma",
     "lag_profile",
@@ -45,5 +46,5 @@ __all__ = [
     "parameters",
     "receptive_field",
     "score",
-    "scoreboard",
+    "tally",
 ]

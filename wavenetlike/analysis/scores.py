@@ -6,14 +6,15 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from wavenetlike.checks import check_int
+from wavenetlike.checks import check_choice, check_int
 from wavenetlike.data import encode_clips
 from wavenetlike.data.clips import Items
-from wavenetlike.models import WaveNet
+from wavenetlike.models import WaveNet, check_model
 
 AT_ONCE = 16_000
 """Codes of a clip that are scored together, so that a long recording needs no more memory than a second of it."""
@@ -62,7 +63,7 @@ def _scored(clips: Iterable[Tensor], start: int) -> Iterator[Tensor]:
     for i, clip in enumerate(clips):
         if not isinstance(clip, Tensor):
             raise TypeError(
-                f"Clip {i} is a {type(clip).__name__}; what is scored are codes (time,): use scoreboard(model, dataset), or data.encode_clips first."
+                f"Clip {i} is a {type(clip).__name__}; what is scored are codes (time,): use evaluate(model, dataset), or data.encode_clips first."
             )
         if len(clip) > start:
             n_scored += 1
@@ -82,26 +83,48 @@ def _scored(clips: Iterable[Tensor], start: int) -> Iterator[Tensor]:
         )
 
 
-@torch.inference_mode()
-def score(model: WaveNet, clips: Iterable[Tensor]) -> Score:
-    """The model on the same footing: codes (time,), scored where all of Δ is known; clips not longer than Δ are not."""
-    hits = bits = n = 0.0
-    delta, device = model.receptive_field, next(model.parameters()).device
-    for clip in _scored(clips, delta):
-        for begin in range(delta, len(clip), AT_ONCE):
-            piece = clip[None, begin - delta : begin + AT_ONCE].to(device)
-            targets = piece[:, delta:]
-            logits = model(piece[:, :-1], padded=False)
-            bits += model.head.loss(logits, targets).item() * targets.numel()
-            hits += (logits.argmax(dim=1) == targets).sum().item()
-            n += targets.numel()
+def score(model: WaveNet, clips: Iterable[Tensor], start: int | None = None) -> Score:
+    """The model on the same footing: codes (time,), scored from ``start`` on, by default where all of Δ is known."""
+    start = model.receptive_field if start is None else start
+    hits, bits, n = (
+        sum(part) for part in zip(*(tally(model, clip, start) for clip in _scored(clips, start)), strict=True)
+    )
     return Score("this model", hits / n, bits / n)
 
 
-def scoreboard(model: WaveNet, dataset: Items) -> list[Score]:
+@torch.inference_mode()
+def tally(model: WaveNet, clip: Tensor, start: int) -> tuple[int, float, int]:
+    """Hits, bits and positions of codes (time,) from ``start`` on; silence stands in for what is unknown of their past."""
+    hits, bits = 0, 0.0
+    delta, device = model.receptive_field, next(model.parameters()).device
+    clip = torch.nn.functional.pad(clip, (max(0, delta - start), 0), value=model.mu_law.silence)
+    first = max(delta, start)
+    for begin in range(first, len(clip), AT_ONCE):
+        piece = clip[None, begin - delta : begin + AT_ONCE].to(device)
+        targets = piece[:, delta:]
+        logits = model(piece[:, :-1], padded=False)
+        bits += model.head.loss(logits, targets).item() * targets.numel()
+        hits += int((logits.argmax(dim=1) == targets).sum())
+    return hits, bits, len(clip) - first
+
+
+def evaluate(model: WaveNet, dataset: Items, positions: Literal["full", "all"] = "full") -> list[Score]:
     """`baselines`, then the model, all on the same positions of the same clips. Taught in notebooks/03_toy_wavenet.ipynb.
 
-    The baselines are fitted to these very clips, which is to their advantage.
+    The baselines are fitted to these very clips, which is to their advantage. How good a model is only clips tell that it has
+    not seen, of speakers that it has not seen: `SpeechCommands(subset="testing")`, or the second part of `hold_out(dataset)`.
+
+    Args:
+        model: a `WaveNet`.
+        dataset: as for `train.train`.
+        positions: "full": the codes with a full receptive field, all of Δ known; clips that are not longer are left out, with a
+            warning. "all": every code but the first of its clip, with silence in place of what is unknown.
+
+    Raises:
+        TypeError, ValueError: no clips, or none with such a position; other positions.
     """
+    check_model(model)
+    check_choice("positions", positions, ("full", "all"))
     clips = encode_clips(dataset, model.mu_law)
-    return [*baselines(clips, model.config.levels, start=model.receptive_field), score(model, clips)]
+    start = model.receptive_field if positions == "full" else 1
+    return [*baselines(clips, model.config.levels, start), score(model, clips, start)]

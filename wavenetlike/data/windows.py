@@ -59,9 +59,7 @@ class Windows(Dataset[Window]):
 
     def __getitem__(self, index: int) -> Window:
         index = range(len(self))[index]
-        clip, part, parts = self._place(index)
-        total, length = int(self._n_targets[clip]), int(self.codes.lengths[clip])
-        first, stop = (length - total + total * i // parts for i in (part, part + 1))
+        clip, first, stop = self._place(index)
         begin = max(0, stop - self.delta - self.n)
         codes = torch.full((self.delta + self.n,), self._silence)
         codes[len(codes) - (stop - begin) :] = self.codes.read(clip, begin, stop)
@@ -70,23 +68,35 @@ class Windows(Dataset[Window]):
         return Window(codes, targets)
 
     def _place(self, index: int) -> tuple[int, int, int]:
-        """Which clip a window is in, which of its parts it is, and of how many."""
+        """Which clip a window is in, and where its first target is and its last ends."""
         clip = int(np.searchsorted(self._ends, index, side="right"))
         before = int(self._ends[clip - 1]) if clip else 0
-        return clip, index - before, int(self._ends[clip]) - before
+        part, parts = index - before, int(self._ends[clip]) - before
+        total, length = int(self._n_targets[clip]), int(self.codes.lengths[clip])
+        first, stop = (length - total + total * i // parts for i in (part, part + 1))
+        return clip, first, stop
 
     def _permutation(self, epoch: int) -> np.ndarray:
         # Not torch's generator: it keeps only 32 bits of its seed, too few for both numbers.
         mixed = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
         return np.random.default_rng(mixed).permutation(len(self)).astype(np.uint32)
 
-    def batch(self, step: int, batch_size: int) -> Window:
+    def batch(self, step: int, batch_size: int, rank: int = 0, n: int = 1) -> Window:
         """The windows of training step ``step``, a function of (seed, step) alone: each window once before any comes again.
 
-        The batch is as long as the longest of its windows needs: m ≤ n targets.
+        Of ``n`` processes the one of this ``rank`` gets its share, at least one window if ``batch_size`` ≥ ``n``. The batch is as long as the
+        longest of its windows needs: m ≤ n targets.
         """
-        positions = range(step * batch_size, (step + 1) * batch_size)
-        windows = [self[int(self._order(p // len(self))[p % len(self)])] for p in positions]
+        windows = [self[index] for index in self._chosen(step, batch_size)[rank::n]]
         codes, targets = torch.stack([w.codes for w in windows]), torch.stack([w.targets for w in windows])
         unused = self.n - int(targets.sum(dim=1).max())
         return Window(codes[:, unused:], targets[:, unused:])
+
+    def n_targets(self, step: int, batch_size: int) -> int:
+        """How many targets there are in the batch of all processes together."""
+        places = (self._place(index) for index in self._chosen(step, batch_size))
+        return sum(stop - first for _, first, stop in places)
+
+    def _chosen(self, step: int, batch_size: int) -> list[int]:
+        positions = range(step * batch_size, (step + 1) * batch_size)
+        return [int(self._order(p // len(self))[p % len(self)]) for p in positions]

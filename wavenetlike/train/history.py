@@ -1,0 +1,109 @@
+"""What a training saw, and whether that is what one should expect."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from wavenetlike.analysis import Score
+from wavenetlike.checks import check_choice
+
+
+class Judged(NamedTuple):
+    """How well the model did on the held-out clips after ``step`` steps: bits per sample, and the part of hits."""
+
+    step: int
+    bits: float
+    accuracy: float
+
+
+@dataclasses.dataclass
+class History:
+    """What `train` saw.
+
+    Attributes:
+        bits: the loss of every step, in bits per sample.
+        accuracy: of every step: the part of its targets that were the likeliest code.
+        held_out: every judgement on the held-out clips.
+        baselines: what needs no network, on the held-out clips, or without any on (at most 100 of) those that are trained on.
+        seconds: that the training took, over all of its parts if it was resumed.
+        end: why it is over: "" (all of it was done), "stopped" (by the user) or "patience" (no better on held-out clips).
+    """
+
+    bits: list[float] = dataclasses.field(default_factory=list)
+    accuracy: list[float] = dataclasses.field(default_factory=list)
+    held_out: list[Judged] = dataclasses.field(default_factory=list)
+    baselines: list[Score] = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+    end: str = ""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the user ended it before it was done."""
+        return self.end == "stopped"
+
+    @property
+    def best(self) -> Judged | None:
+        """The judgement with the fewest bits, the first of them."""
+        return min(self.held_out, key=lambda judged: judged.bits, default=None)
+
+    def __repr__(self) -> str:
+        if not self.bits:
+            return "History(no steps)"
+        held_out = f", {self.held_out[-1].bits:.2f} on held-out clips" if self.held_out else ""
+        end = {"": "", "stopped": ", stopped", "patience": ", ended early"}[self.end]
+        return (
+            f"History({len(self.bits)} steps, {self.bits[0]:.2f} → {self.bits[-1]:.2f} bits per sample{held_out}{end})"
+        )
+
+
+EXPECTED = Path(__file__).parent / "expected.json"
+NEAR = 20
+"""Steps before and up to one over which a loss is averaged: single windows differ more than runs do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """What the loss of a preset on the bundled clips was, for several seeds; scripts/expected_curves.py trained them.
+
+    Attributes:
+        name: of the preset.
+        steps: rising, from 20 on.
+        low, high: least and most bits per sample over the seeds, each the mean over the last 20 steps.
+        recipe: what the runs were trained with, as `train` is called.
+    """
+
+    name: str
+    steps: list[int]
+    low: list[float]
+    high: list[float]
+    recipe: dict[str, float]
+
+    def judge(self, history: History) -> str:
+        """One sentence: is the loss of ``history``, of a run with this recipe on the bundled clips, normal?"""
+        known = [i for i, step in enumerate(self.steps) if step <= len(history.bits)]
+        if not known:
+            return f"After {len(history.bits)} steps it is too early to say; from {self.steps[0]} on there is something to compare with."
+        step, low, high = self.steps[known[-1]], self.low[known[-1]], self.high[known[-1]]
+        bits = sum(history.bits[step - NEAR : step]) / NEAR
+        spread = (high - low) / 2
+        if bits > high + spread:
+            verdict = "that is more: look for another learning rate, other clips, or weights that were trained before"
+        elif bits < low - spread:
+            verdict = "that is less: easier clips, perhaps, or weights that were trained before"
+        else:
+            verdict = "that is normal"
+        return f"After {step} steps {bits:.3f} bits per sample, where {low:.3f} to {high:.3f} is usual: {verdict}."
+
+
+def expected(name: str = "toy") -> Expected:
+    """The curve that a preset usually follows: "toy" (`build_wavenet_toy`) or "wavenet" (`build_wavenet`).
+
+    Raises:
+        ValueError: another name.
+    """
+    curves = json.loads(EXPECTED.read_text(encoding="utf-8"))
+    check_choice("name", name, list(curves))
+    return Expected(name, **curves[name])

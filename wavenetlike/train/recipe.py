@@ -1,0 +1,73 @@
+"""How a model is trained, checked when it is made; travels in every checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Literal
+
+import numpy as np
+
+from wavenetlike.checks import check_between, check_choice, check_int, check_positive
+
+WARM_UP = 10
+"""Steps over which the learning rate rises."""
+SCHEDULES = ("linear", "cosine", "constant")
+PRECISIONS = ("float32", "bfloat16")
+
+Schedule = Literal["linear", "cosine", "constant"]
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """All that decides what is learned, beside the model and the clips; `train` says what each means.
+
+    Raises:
+        TypeError, ValueError: a field out of its range.
+    """
+
+    steps: int | None
+    seconds: float | None
+    window: int
+    batch_size: int
+    learning_rate: float
+    schedule: Schedule
+    clip: float | None
+    ema: float | None
+    precision: Precision
+    compiled: bool
+    evaluate_every: int
+    patience: int | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.steps is not None:
+            check_int("steps", self.steps, 1, "400 train the toy, or leave it out and give seconds")
+        check_int("window", self.window, 1, "4000 is a quarter of a second at 16 kHz")
+        check_int("batch_size", self.batch_size, 1, "1 is enough on a laptop")
+        check_int("evaluate_every", self.evaluate_every, 1, "100 costs little with a few clips")
+        check_int("seed", self.seed, 0, "any such number")
+        if self.seconds is not None:
+            check_positive("seconds", self.seconds, "60")
+        check_positive("learning_rate", self.learning_rate, "0.006")
+        if self.clip is not None:
+            check_positive("clip", self.clip, "1, or None not to clip")
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("precision", self.precision, PRECISIONS)
+        if self.ema is not None:
+            check_between("ema", self.ema, 0, 1, "0.999 averages over some 1000 steps")
+        if self.patience is not None:
+            check_int("patience", self.patience, 1, "5 waits for five judgements that are no better")
+        for field in dataclasses.fields(self):
+            if isinstance(value := getattr(self, field.name), np.generic):  # which has no JSON
+                object.__setattr__(self, field.name, value.item())
+
+    def done(self, step: int, elapsed: float) -> float:
+        """The part of the training that is over after ``step`` steps and ``elapsed`` seconds: 0 at first, 1 or more at the end."""
+        return max(step / self.steps if self.steps else 0.0, elapsed / self.seconds if self.seconds else 0.0)
+
+    def rate(self, step: int, done: float) -> float:
+        """The learning rate of step ``step``, counted from 0."""
+        fall = {"linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2, "constant": 1.0}[self.schedule]
+        return self.learning_rate * min((step + 1) / WARM_UP, fall)
