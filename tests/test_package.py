@@ -27,7 +27,7 @@ FLOORS = [
     ["ops", "analysis", "generate"],
     ["train"],
     ["plots"],
-    ["explore"],
+    ["explore", "cli"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 FOLDERS = {"data", "analysis", "train", "explore"}
