@@ -20,6 +20,7 @@ from wavenetlike.data import is_stationary, largest_root
 from wavenetlike.layers import compose, reach
 from wavenetlike.models import WaveNetConfig
 from wavenetlike.quantize import MuLaw
+from wavenetlike.train import History
 
 # Okabe and Ito's colours, told apart by the colour-blind too.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
@@ -46,7 +47,7 @@ class Picture(Figure):
 
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.png()).decode()
-        return f'<img src="data:image/png;base64,{data}" alt="{html.escape(self.alt)}">'
+        return f'<img src="data:image/png;base64,{data}" alt="{html.escape(self.alt)}" style="max-width: 100%">'
 
 
 def _picture(
@@ -300,8 +301,44 @@ def training(
     return picture
 
 
+def learning(history: History, smooth: int = 20) -> Picture:
+    """What a training saw: bits per sample and accuracy over the steps, held-out clips beside training, and the baselines."""
+    last = history.held_out[-1:]
+    picture, axes = _picture(
+        f"Two panels over {len(history.bits)} steps: bits per sample{_ends(history.bits, [j.bits for j in last])}, and accuracy"
+        f"{_ends(history.accuracy, [j.accuracy for j in last])}, beside {len(history.baselines)} baselines.",
+        columns=2,
+        width=10.0,
+        height=2.9,
+    )
+    values = (("bits per sample", history.bits, "bits"), ("accuracy", history.accuracy, "accuracy"))
+    for ax, (label, of_steps, name) in zip(axes, values, strict=True):
+        steps = np.arange(1, len(of_steps) + 1)
+        ax.plot(steps, of_steps, ".", color=GREY, markersize=2, alpha=0.5)
+        width = min(smooth, len(of_steps))
+        if width:
+            mean = np.convolve(of_steps, np.ones(width) / width, mode="valid")
+            ax.plot(steps[width - 1 :], mean, color=BLUE, label=f"training, mean of {smooth} steps")
+        if history.held_out:
+            judged = [(j.step, getattr(j, name)) for j in history.held_out]
+            ax.plot(*zip(*judged, strict=True), "o-", color=RED, markersize=4, label="held-out clips")
+        for score, style in zip(history.baselines, ["--", "-.", ":"], strict=False):
+            ax.axhline(getattr(score, name), color=ORANGE, linestyle=style, label=score.name)
+        ax.set(xlabel="step", ylabel=label, xlim=(0, None), ylim=(0, None if name == "bits" else 1))
+    axes[1].legend(frameon=False, loc="lower right", fontsize=8)
+    return picture
+
+
+def _ends(of_steps: Sequence[float], held_out: Sequence[float]) -> str:
+    """How the values of every step begin and end, in words."""
+    if not of_steps:
+        return ""
+    apart = f", {held_out[0]:.2f} on held-out clips" if held_out else ""
+    return f" from {of_steps[0]:.2f} to {of_steps[-1]:.2f}{apart}"
+
+
 def scores(board: Sequence[Score], alt: str) -> Picture:
-    """A evaluate as bars: accuracy, and bits per sample."""
+    """Scores as bars: accuracy, and bits per sample."""
     picture, (left, right) = _picture(alt, columns=2, height=2.2, width=9.5, sharey=True)
     names = [score.name for score in board][::-1]
     colors = [RED if name == "this model" else GREY for name in names]

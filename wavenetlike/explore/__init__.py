@@ -8,5 +8,13 @@ from wavenetlike.explore.ar2 import explore_ar2
 from wavenetlike.explore.profile import explore_profile
 from wavenetlike.explore.quantization import explore_quantization
 from wavenetlike.explore.stacks import explore_dilations, explore_plane
+from wavenetlike.explore.training import watch_training
 
-__all__ = ["explore_ar2", "explore_dilations", "explore_plane", "explore_profile", "explore_quantization"]
+__all__ = [
+    "explore_ar2",
+    "explore_dilations",
+    "explore_plane",
+    "explore_profile",
+    "explore_quantization",
+    "watch_training",
+]
