@@ -10,6 +10,7 @@ import torch
 
 from wavenetlike import MuLaw, WaveNetConfig, plots
 from wavenetlike.analysis import Score
+from wavenetlike.train import History, Judged, expected
 
 SMALL = WaveNetConfig(levels=4, n_blocks=1, n_layers=3, residual_channels=2, gate_channels=2, skip_channels=2)
 WAVE = torch.linspace(-1, 1, 300)
@@ -30,8 +31,13 @@ PICTURES: dict[str, Callable[[], plots.Picture]] = {
     "quantization": lambda: plots.quantization(WAVE, MuLaw(10), 16000),
     "quantization error": lambda: plots.quantization_error(WAVE, MuLaw(10), 16000),
     "quantization error of one sample": lambda: plots.quantization_error(WAVE[:1], MuLaw(2), 8000),
-    "training": lambda: plots.training([3.0, 2.0, 1.0], "a falling line", {"bigram": 1.5}, smooth=2, expected=[[2.5]]),
+    "training": lambda: plots.training([3.0, 2.0, 1.0], "a falling line", {"bigram": 1.5}, smooth=2, usual=expected()),
     "training, one step": lambda: plots.training([3.0], "a dot"),
+    "learning, before the first step": lambda: plots.learning(History()),
+    "learning, one step": lambda: plots.learning(History([3.0], [0.1])),
+    "learning": lambda: plots.learning(
+        History([3.0, 2.0, 1.0], [0.1, 0.2, 0.5], [Judged(1, 2.9, 0.1), Judged(3, 2.0, 0.4)], BOARD), smooth=2
+    ),
     "scores": lambda: plots.scores(BOARD, "bars"),
     "waveforms": lambda: plots.waveforms({"one": WAVE, "another": WAVE[:100]}, 16000, "two waveforms"),
     "one waveform": lambda: plots.waveforms({"only": WAVE}, 8000, "a waveform"),

@@ -20,7 +20,7 @@ from wavenetlike.data import is_stationary, largest_root
 from wavenetlike.layers import compose, reach
 from wavenetlike.models import WaveNetConfig
 from wavenetlike.quantize import MuLaw
-from wavenetlike.train import History
+from wavenetlike.train import Expected, History
 
 # Okabe and Ito's colours, told apart by the colour-blind too.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
@@ -273,7 +273,7 @@ def training(
     references: dict[str, float] | None = None,
     smooth: int = 10,
     unit: str = "bits per sample",
-    expected: Sequence[Sequence[float]] = (),
+    usual: Expected | None = None,
 ) -> Picture:
     """Loss over the steps, with its running mean over ``smooth`` steps, and what to compare it with.
 
@@ -283,7 +283,7 @@ def training(
         references: levels by name, drawn as lines.
         smooth: steps of the running mean.
         unit: of the losses.
-        expected: earlier curves, each as means of ``smooth`` steps.
+        usual: where such a loss usually is, drawn as a band.
     """
     picture, ax = _picture(alt)
     steps = np.arange(1, len(losses) + 1)
@@ -291,9 +291,8 @@ def training(
     if 1 < smooth <= len(losses):
         mean = np.convolve(losses, np.ones(smooth) / smooth, mode="valid")
         ax.plot(steps[smooth - 1 :], mean, color=BLUE, label=f"mean of {smooth} steps")
-    for i, means in enumerate(expected):
-        middle = smooth * np.arange(len(means)) + (smooth + 1) / 2
-        ax.plot(middle, means, "o", color=GREEN, markersize=5, alpha=0.6, label="expected" if i == 0 else None)
+    if usual is not None:
+        ax.fill_between(usual.steps, usual.low, usual.high, color=GREEN, alpha=0.3, label="usual")
     for (name, level), style in zip((references or {}).items(), ["--", "-.", ":"], strict=False):
         ax.axhline(level, color=ORANGE, linestyle=style, label=name)
     ax.set(xlabel="step", ylabel=unit, ylim=(0, None))

@@ -11,7 +11,7 @@ import torch
 from IPython.display import display
 from torch import Tensor
 
-from wavenetlike.checks import check_int
+from wavenetlike.checks import check_codes, check_int
 from wavenetlike.data import wav_bytes
 from wavenetlike.explore.drawn import Kept
 from wavenetlike.generate import generate
@@ -54,7 +54,13 @@ class TrainingWatch(Kept, widgets.VBox):
         return repr(self.history)
 
     def start(self, run: Run) -> None:
-        """Before the first step."""
+        """Before the first step.
+
+        Raises:
+            TypeError, ValueError: the prefix is no codes of this model.
+        """
+        if self._prefix is not None:
+            check_codes(self._prefix, run.model.config.levels)
         self._run, self.history = run, run.history
         self.stop.disabled = self.hear.disabled = False
         self._draw()  # for the first time, which is slow, and does not count
