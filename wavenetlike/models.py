@@ -197,7 +197,8 @@ def save(model: WaveNet, path: str | Path) -> None:
             f"{str(path)!r} is a folder; pass the file to write: try {str(path / 'wavenet.safetensors')!r}."
         )
     config = json.dumps(dataclasses.asdict(model.config))
-    content = to_bytes(model.state_dict(), metadata={"wavenetlike.config": config})
+    weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    content = to_bytes(weights, metadata={"wavenetlike.config": config})
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_bytes(content)

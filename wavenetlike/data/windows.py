@@ -81,15 +81,15 @@ class Windows(Dataset[Window]):
         mixed = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
         return np.random.default_rng(mixed).permutation(len(self)).astype(np.uint32)
 
-    def batch(self, step: int, batch_size: int, rank: int = 0, n: int = 1) -> Window:
+    def batch(self, step: int, batch_size: int, rank: int = 0, n: int = 1, fixed: bool = False) -> Window:
         """The windows of training step ``step``, a function of (seed, step) alone: each window once before any comes again.
 
         Of ``n`` processes the one of this ``rank`` gets its share, at least one window if ``batch_size`` ≥ ``n``. The batch is as long as the
-        longest of its windows needs: m ≤ n targets.
+        longest of its windows needs, or, if ``fixed``, always the same, for what is compiled for one length.
         """
         windows = [self[index] for index in self._chosen(step, batch_size)[rank::n]]
         codes, targets = torch.stack([w.codes for w in windows]), torch.stack([w.targets for w in windows])
-        unused = self.n - int(targets.sum(dim=1).max())
+        unused = 0 if fixed else self.n - int(targets.sum(dim=1).max())
         return Window(codes[:, unused:], targets[:, unused:])
 
     def n_targets(self, step: int, batch_size: int) -> int:

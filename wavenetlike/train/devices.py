@@ -80,6 +80,13 @@ class Devices:
             return self._accelerator.clip_grad_norm_(parameters, most)
         return nn.utils.clip_grad_norm_(parameters, most, foreach=True)
 
+    def end_step(self) -> None:
+        """After each step: XLA runs what it has only noted down until now, or it would compile a longer program every time."""
+        if self.device.type == "xla":
+            import torch_xla
+
+            torch_xla.sync()
+
     def total(self, *values: float) -> list[float]:
         """Each value summed over the processes."""
         if self.n == 1:

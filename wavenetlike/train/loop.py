@@ -197,7 +197,8 @@ class Training:
     def _step(self, run: Run) -> bool:
         """One step of all processes; whether one of them was told to stop."""
         size, done = self.recipe.batch_size, self.recipe.done(run.step, self.history.seconds)
-        batch = self.windows.batch(run.step, size, self.here.rank, self.here.n)
+        fixed = self.recipe.compiled or self.here.device.type == "xla"
+        batch = self.windows.batch(run.step, size, self.here.rank, self.here.n, fixed)
         n_targets, rate = self.windows.n_targets(run.step, size), self.recipe.rate(run.step, done)
         try:
             bits, hits = self.learner.step(batch, n_targets, rate)
