@@ -3,6 +3,7 @@
 # make test-browser   runs notebooks and explorers in JupyterLab; needs Chromium or Chrome, leaves screenshots/
 # make notebooks   runs the notebooks anew, without a network, and stores what they print
 # make bench-data   measures how fast training examples come, and in how much memory; 2 GB of disk, some two minutes
+# make bench-train   measures how long a training step takes, beside a textbook's; some two minutes
 # make bench-widgets   measures how fast explorers follow a key, in JupyterLab; needs Chromium or Chrome
 # Each sets up .venv first, where that has not been done since pyproject.toml changed.
 
@@ -11,7 +12,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Only in a container is one root, and there JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: lab test test-browser notebooks bench-data bench-widgets
+.PHONY: lab test test-browser notebooks bench-data bench-train bench-widgets
 
 lab: .venv/lab
 	$(BIN)/jupyter lab notebooks $(AS_ROOT)
@@ -31,6 +32,9 @@ notebooks: .venv/test
 
 bench-data: .venv/test
 	$(BIN)/python benchmarks/data.py
+
+bench-train: .venv/test
+	$(BIN)/python benchmarks/train.py
 
 bench-widgets: .venv/test
 	$(BIN)/python benchmarks/widgets.py
