@@ -72,7 +72,9 @@ def best(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--compiled", action="store_true", help="measure torch.compile, too, which compiles for minutes")
+    parser.add_argument(
+        "--compiled", action="store_true", help="measure torch.compile, too, which compiles for minutes"
+    )
     options = parser.parse_args()
     rounds = options.rounds
     square = torch.rand(SIZE, SIZE)

@@ -60,7 +60,7 @@ def check_positive(name: str, value: object, example: str) -> None:
         TypeError: no number.
         ValueError: not finite, or not above 0.
     """
-    if not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(
             f"{name}={value!r} is a {type(value).__name__}; it must be a finite number above 0: try {example}."
         )

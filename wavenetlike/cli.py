@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from wavenetlike.analysis import evaluate
-from wavenetlike.data import Clips, EncodedClips, Waveforms, bundled_clips
+from wavenetlike.analysis import Score, evaluate
+from wavenetlike.checks import check_int
+from wavenetlike.data import Clips, EncodedClips, Waveforms, bundled_clips, encode_clips
 from wavenetlike.data.clips import SPEAKER_ENDS, Items
 from wavenetlike.models import WaveNet, build_wavenet, build_wavenet_toy, save
 from wavenetlike.train import Bar, Checkpoints, Log, TensorBoard, Watcher, train
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
         return _launch(options, arguments) if _is_launcher(options) else _train(options)
-    except (ValueError, TypeError, RuntimeError, OSError) as error:
+    except (ValueError, TypeError, RuntimeError, OSError, ImportError) as error:
         print(f"wavenetlike: {error}", file=sys.stderr)
         return 1
 
@@ -90,8 +92,11 @@ def _is_launcher(options: argparse.Namespace) -> bool:
 
 def _launch(options: argparse.Namespace, arguments: list[str]) -> int:
     """The same command in every process, by torchrun."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main as torchrun
 
+    check_int("devices", options.devices, 1, "1 is this process alone")
     rendezvous = ["--standalone"]
     if options.nodes != "1":
         if options.rendezvous is None:
@@ -102,7 +107,12 @@ def _launch(options: argparse.Namespace, arguments: list[str]) -> int:
     # torch 2.14 keeps its store over restarts, and gloo then reads addresses of processes that are gone.
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
     shape = [f"--nnodes={options.nodes}", f"--nproc-per-node={options.devices}", f"--max-restarts={options.restarts}"]
-    torchrun([*rendezvous, *shape, "-m", "wavenetlike.cli", *arguments])
+    try:
+        torchrun([*rendezvous, *shape, "-m", "wavenetlike.cli", *arguments])
+    except SignalException as error:
+        return 0 if error.sigval == signal.SIGINT else 128 + error.sigval
+    except ChildFailedError:  # which has said why
+        return 1
     return 0
 
 
@@ -125,9 +135,15 @@ def _train(options: argparse.Namespace) -> int:
     if is_first:
         save(model, Path(options.output) / "model.safetensors")
         print(f"{history!r}; the model is {str(Path(options.output) / 'model.safetensors')!r}.")
-        for score in [] if held_out is None else evaluate(model, held_out):
+        for score in [] if held_out is None else _scores(model, held_out):
             print(f"held-out: {score.name:15} accuracy {100 * score.accuracy:.1f}%, {score.bits:.3f} bits per sample")
     return 0
+
+
+def _scores(model: WaveNet, held_out: Items) -> list[Score]:
+    """Over positions that have their whole past, or over all where no clip has one."""
+    has_full = max(encode_clips(held_out, model.mu_law).lengths) > model.receptive_field
+    return evaluate(model, held_out, "full" if has_full else "all")
 
 
 def _clips(folder: str) -> Items:

@@ -60,6 +60,7 @@ class Checkpoints:
                 "steps=None and minutes=None would keep nothing; give at least one of them: try minutes=5."
             )
         check_int("keep", self.keep, 1, "3 survive a broken file or two")
+        object.__setattr__(self, "keep", int(self.keep))
 
     def path(self, step: int) -> Path:
         return Path(self.folder) / f"checkpoint-{step:09}.safetensors"
@@ -129,6 +130,8 @@ def read(path: Path) -> State:
         config, about = WaveNetConfig(**json.loads(header[CONFIG])), json.loads(header[ABOUT])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"it cannot be read ({str(error).splitlines()[0]})") from error
+    if not (isinstance(about, dict) and isinstance(about.get("identity"), dict)):
+        raise ValueError("it does not say which run it is of")
     if _digest(tensors, header) != expected:
         raise ValueError("its content is not what was written")
     own = {name: tensor for name, tensor in tensors.items() if not name.startswith(TRAIN)}
@@ -160,12 +163,12 @@ def newest(checkpoints: Checkpoints, config: WaveNetConfig, identity: dict[str, 
         try:
             state = read(path)
         except ValueError as error:
-            warnings.warn(f"{str(path)!r} is passed over: {error}; the checkpoint before it is used.", stacklevel=4)
+            warnings.warn(f"{str(path)!r} is passed over: {error}; the checkpoint before it is used.", stacklevel=5)
             continue
         if not (differences := list(_differences(state, config, identity))):
             return state
         others.append(differences)
-        warnings.warn(f"{str(path)!r} is passed over: it is of another run, {differences[0]}.", stacklevel=4)
+        warnings.warn(f"{str(path)!r} is passed over: it is of another run, {differences[0]}.", stacklevel=5)
     if others:
         raise ValueError(
             f"The checkpoints in {str(checkpoints.folder)!r} are of another run, {'; '.join(others[0])}: pass what they were made with to go on, or another folder to begin anew."
@@ -186,8 +189,12 @@ def _differences(state: State, config: WaveNetConfig, identity: dict[str, Any]) 
 
 
 def sweep(checkpoints: Checkpoints) -> None:
-    """Remove what interrupted writing left, and all but the last ``keep`` checkpoints."""
-    folder = Path(checkpoints.folder)
-    old = sorted(folder.glob(PATTERN))[: -checkpoints.keep]
-    for path in [*old, *folder.glob("*.safetensors.*.partial")]:
+    """Remove what interrupted writing left."""
+    for path in Path(checkpoints.folder).glob("*.safetensors*.partial"):
+        path.unlink(missing_ok=True)
+
+
+def keep_last(checkpoints: Checkpoints) -> None:
+    """Remove all but the last ``keep`` checkpoints."""
+    for path in sorted(Path(checkpoints.folder).glob(PATTERN))[: -checkpoints.keep]:
         path.unlink(missing_ok=True)

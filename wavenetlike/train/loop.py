@@ -18,7 +18,7 @@ from wavenetlike.analysis import Score
 from wavenetlike.data import Codes, Windows, encode_clips
 from wavenetlike.data.clips import Items
 from wavenetlike.models import WaveNet, check_model, save
-from wavenetlike.train.checkpoint import Checkpoints, State, newest, sweep, write
+from wavenetlike.train.checkpoint import Checkpoints, State, keep_last, newest, sweep, write
 from wavenetlike.train.devices import Devices
 from wavenetlike.train.history import History, Judged
 from wavenetlike.train.judges import Judges, held_out_judges
@@ -124,12 +124,22 @@ def train(
         raise ValueError(
             f"batch_size={batch_size} leaves nothing to some of {here.n} processes; it must be at least {here.n}."
         )
-    watchers = [*([Bar()] if progress else []), *([watch] if not isinstance(watch, Iterable) else watch)]
+    watchers = [*([Bar()] if progress else []), *_watchers(watch)]
     home = next(model.parameters()).device
     try:
         return Training(model, recipe, codes, judges, here, keeping).run(watchers if here.is_first else [])
     finally:
         model.to(home)
+
+
+def _watchers(watch: Watcher | Iterable[Watcher]) -> list[Watcher]:
+    watchers = list(watch) if isinstance(watch, Iterable) else [watch]
+    for each in watchers:
+        if isinstance(each, type) or not all(callable(getattr(each, hook, None)) for hook in ("start", "step", "end")):
+            raise TypeError(
+                f"watch={each!r} cannot watch; it must have the methods start, step and end: try watch=Log()."
+            )
+    return watchers
 
 
 class Training:
@@ -181,10 +191,11 @@ class Training:
 
     def _loop(self, run: Run, watchers: list[Watcher]) -> None:
         self._keep(run)
+        if self.judges and self._is_judgement_due(run):  # the run was stopped before it
+            self._judge(run, self.judges)
         while not self.history.end and self.recipe.done(run.step, self.history.seconds) < 1:
             stop = self._step(run)
-            is_last = self.recipe.done(run.step, self.history.seconds) >= 1
-            if self.judges and not stop and (is_last or run.step % self.recipe.evaluate_every == 0):
+            if self.judges and not stop and self._is_judgement_due(run):
                 self._judge(run, self.judges)
             if stop:
                 self.history.end = "stopped"
@@ -193,6 +204,12 @@ class Training:
             if self.keeping and self.keeping.are_due(run.step - self.kept[0], self.history.seconds - self.kept[1]):
                 self._keep(run)
         self._keep(run)
+
+    def _is_judgement_due(self, run: Run) -> bool:
+        """Whether the step just made is one to judge after, and that was not done."""
+        judged = self.history.held_out[-1].step if self.history.held_out else 0
+        is_last = self.recipe.done(run.step, self.history.seconds) >= 1
+        return judged < run.step and (is_last or run.step % self.recipe.evaluate_every == 0)
 
     def _step(self, run: Run) -> bool:
         """One step of all processes; whether one of them was told to stop."""
@@ -250,24 +267,33 @@ class Training:
         about = {"identity": self.identity, "optimizer": groups, "history": history}
         model = self.learner.model
         write(self.keeping.path(run.step), State(model.config, model.state_dict(), tensors, about))
-        sweep(self.keeping)
+        keep_last(self.keeping)
+
+    def _restore(self, state: State) -> None:
+        """Everything as it was when ``state`` was kept."""
+        self.learner.restore(state.weights, state.tensors, state.about["optimizer"])
+        history = state.about["history"]
+        series = {name: state.tensors[f"history/{name}"].tolist() for name in SERIES}
+        self.history = History(
+            **series,
+            held_out=[Judged(*judged) for judged in history["held_out"]],
+            baselines=[Score(**score) for score in history["baselines"]],
+            seconds=history["seconds"],
+            end="" if history["end"] == "stopped" else history["end"],
+        )
+        self.best = {name: x.to(self.here.device) for name, x in select(state.tensors, "best/").items()}
+        self.kept = len(self.history.bits), self.history.seconds
 
     def _resume(self, keeping: Checkpoints) -> None:
         """Go on from the newest checkpoint, if there is one."""
         state = newest(keeping, self.learner.model.config, self.identity)
         if state is not None:
-            self.learner.restore(state.weights, state.tensors, state.about["optimizer"])
-            history = state.about["history"]
-            series = {name: state.tensors[f"history/{name}"].tolist() for name in SERIES}
-            self.history = History(
-                **series,
-                held_out=[Judged(*judged) for judged in history["held_out"]],
-                baselines=[Score(**score) for score in history["baselines"]],
-                seconds=history["seconds"],
-                end="" if history["end"] == "stopped" else history["end"],
-            )
-            self.best = {name: x.to(self.here.device) for name, x in select(state.tensors, "best/").items()}
-            self.kept = len(self.history.bits), self.history.seconds
+            try:
+                self._restore(state)
+            except (KeyError, TypeError, ValueError, RuntimeError) as error:
+                raise ValueError(
+                    f"The newest checkpoint in {str(keeping.folder)!r} is whole but lacks what this version needs ({type(error).__name__}); go on with the version that wrote it, or pass another folder to begin anew."
+                ) from error
         step = len(self.history.bits)
         if self.here.total(step)[0] != step * self.here.n:
             raise RuntimeError(

@@ -55,6 +55,10 @@ class Recipe:
             check_positive("clip", self.clip, "1, or None not to clip")
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("precision", self.precision, PRECISIONS)
+        if not isinstance(self.compiled, (bool, np.bool_)):
+            raise TypeError(
+                f"compiled={self.compiled!r} is a {type(self.compiled).__name__}; it must be True or False."
+            )
         if self.ema is not None:
             check_between("ema", self.ema, 0, 1, "0.999 averages over some 1000 steps")
         if self.patience is not None:
