@@ -7,7 +7,7 @@ import torch
 from textbook import Textbook, textbook_of
 
 from wavenetlike import WaveNet, WaveNetConfig, build_wavenet, build_wavenet_toy, layers
-from wavenetlike.layers import CausalConv1d, Correlation, Fork
+from wavenetlike.layers import CausalConv1d, Correlation, Fork, Gate
 
 SMALL = {"levels": 7, "n_blocks": 2, "n_layers": 3, "residual_channels": 5, "gate_channels": 4, "skip_channels": 6}
 CONFIGS = {
@@ -106,3 +106,21 @@ def test_bfloat16_is_near():
         near = model(codes)
     assert near.dtype == torch.bfloat16
     assert (near.float() - model(codes)).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_gate_is_its_equation(batch, dtype):
+    generator = torch.Generator().manual_seed(0)
+    exact = 4 * torch.randn(batch, 6, 12, dtype=torch.float64, generator=generator)
+    for x in (exact, exact.mT.contiguous().mT, torch.cat([exact, exact], dim=2)[..., ::2]):
+        assert torch.autograd.gradcheck(Gate.apply, x.clone().requires_grad_())
+        x, expected = x.clone().to(dtype).requires_grad_(), x.requires_grad_()
+        filter, gate = expected.chunk(2, dim=1)
+        z, equation = Gate.apply(x), torch.tanh(filter) * torch.sigmoid(gate)
+        weights = torch.randn(z.shape, generator=generator).to(dtype)
+        (z * weights).sum().backward()
+        (equation * weights).sum().backward()
+        tolerance = 8 * torch.finfo(dtype).eps
+        torch.testing.assert_close(z.double(), equation, atol=tolerance, rtol=tolerance)
+        torch.testing.assert_close(x.grad.double(), expected.grad, atol=4 * tolerance, rtol=4 * tolerance)

@@ -66,7 +66,7 @@ class SoftmaxHead(nn.Module):
 
         Codes that are `IGNORED` do not count.
         """
-        return F.cross_entropy(outputs, targets, ignore_index=IGNORED) / math.log(2)
+        return F.cross_entropy(outputs.mT.flatten(0, 1), targets.flatten(), ignore_index=IGNORED) / math.log(2)
 
     def sample(
         self,

@@ -86,7 +86,7 @@ def train(
         clip: the norm that the gradient is scaled down to where it is larger; None: never.
         ema: the model ends with an exponential moving average of its weights, which keeps this part, 0 … 1, of what it was at
             every step, and is what is judged on the held-out clips; None: with the last weights.
-        precision: "bfloat16" computes products with 8 bits of mantissa, which pays on GPUs; weights stay float32.
+        precision: "bfloat16" computes products with 8 bits of mantissa, which pays on GPUs and on CPUs made for it; weights stay float32.
         compiled: by torch.compile, which takes a minute at first and needs a C++ compiler.
         held_out: clips that are not trained on, to be judged on.
         evaluate_every: steps between two judgements on ``held_out``; another one follows the last step.
