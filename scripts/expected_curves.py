@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from wavenetlike import build_wavenet, build_wavenet_toy, train
-from wavenetlike.data import bundled_clips
+from wavenetlike.data import bundled_clips, hold_out
 from wavenetlike.train.history import EXPECTED, NEAR
 
 RUNS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "toy": (build_wavenet_toy, {"steps": 400}),
+    "toy": (build_wavenet_toy, {"steps": 1000, "learning_rate": 1e-2}),
     "wavenet": (build_wavenet, {"steps": 120, "learning_rate": 3e-3}),
 }
 
@@ -28,14 +28,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     n_seeds = parser.parse_args().seeds
+    trained_on = {5: bundled_clips(5), 60: hold_out(bundled_clips())[0]}
     curves: dict[str, dict[int, dict[str, Any]]] = {}
     for name, (build, recipe) in RUNS.items():
         curves[name] = {}
-        for n_clips in (5, 80):
+        for n_clips, clips in trained_on.items():
             means = []
             for seed in range(n_seeds):
                 torch.manual_seed(seed)
-                bits = train.train(build(), bundled_clips(n_clips), seed=seed, **recipe).bits
+                bits = train.train(build(), clips, seed=seed, **recipe).bits
                 means.append(np.reshape(bits, (-1, NEAR)).mean(axis=1))
             curves[name][n_clips] = {
                 "steps": list(range(NEAR, recipe["steps"] + 1, NEAR)),

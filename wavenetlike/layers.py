@@ -91,41 +91,49 @@ class CausalConv1d(nn.Module):
         if x.device.type != "cpu":
             return F.conv1d(x, self.weight, self.bias, dilation=self.dilation)
         kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
-        return Correlation.apply(x.to(kind), self.weight.to(kind), self.bias.to(kind), self.dilation)  # type: ignore[union-attr]
+        of = Correlation.apply if torch.is_grad_enabled() else correlate
+        return of(x.to(kind), self.weight.to(kind), self.bias.to(kind), self.dilation)  # type: ignore[union-attr]
 
 
 WIDE = 128
 """Input channels from which on products are faster where the channels of one time step lie side by side in memory."""
 
 
-class Correlation(torch.autograd.Function):
+def correlate(x: Tensor, weight: Tensor, bias: Tensor, dilation: int) -> Tensor:
     """The convolution without padding, as one matrix product a tap: (batch, in, time) → (batch, out, time - Δ + 1).
 
-    y_t = b + Σ_i W_i x_{t + i·d}. On a CPU, for as few channels as here, that is faster than ``conv1d``; and the gradients are
-    written out, since autograd would give each tap's slice of x one as long as all of x, mostly zeros, to be summed::
+    y_t = b + Σ_i W_i x_{t + i·d}. On a CPU, for as few channels as here, that is faster than ``conv1d``.
+    """
+    (batch, width, length), (out, _, n_taps) = x.shape, weight.shape
+    n = length - (n_taps - 1) * dilation
+    by_time = width >= WIDE or x.stride(1) == 1
+    y = x.new_empty(batch, n, out).mT if by_time else x.new_empty(batch, out, n)
+    *older, newest = weight.movedim(-1, 0).contiguous().unbind()
+    for x_clip, y_clip in zip(x.unbind(), y.unbind(), strict=True):
+        torch.addmm(bias[:, None], newest, x_clip[:, length - n :], out=y_clip)
+        for i, kernel in enumerate(older):
+            y_clip.addmm_(kernel, x_clip.narrow(1, i * dilation, n))
+    return y
+
+
+class Correlation(torch.autograd.Function):
+    """`correlate` with its gradients written out.
+
+    Autograd would give each tap's slice of x a gradient as long as all of x, mostly zeros, to be summed::
 
         ∂x_{t + i·d} += W_iᵀ ∂y_t        ∂W_i = Σ_t ∂y_t x_{t + i·d}ᵀ        ∂b = Σ_t ∂y_t
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, dilation: int) -> Tensor:
-        kernels = weight.movedim(-1, 0).contiguous()
-        ctx.save_for_backward(x, kernels)
+        ctx.save_for_backward(x, weight)
         ctx.dilation = dilation
-        (batch, width, length), (n_taps, out, _) = x.shape, kernels.shape
-        n = length - (n_taps - 1) * dilation
-        by_time = width >= WIDE or x.stride(1) == 1
-        y = x.new_empty(batch, n, out).mT if by_time else x.new_empty(batch, out, n)
-        *older, newest = kernels.unbind()
-        for x_clip, y_clip in zip(x.unbind(), y.unbind(), strict=True):
-            torch.addmm(bias[:, None], newest, x_clip[:, length - n :], out=y_clip)
-            for i, kernel in enumerate(older):
-                y_clip.addmm_(kernel, x_clip.narrow(1, i * dilation, n))
-        return y
+        return correlate(x, weight, bias, dilation)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        x, kernels = ctx.saved_tensors
+        x, weight = ctx.saved_tensors
+        kernels = weight.movedim(-1, 0).contiguous()
         dx, dkernels = torch.empty_like(x), torch.zeros_like(kernels)
         n = dy.shape[2]
         past = x.shape[2] - n
@@ -258,7 +266,11 @@ class GatedUnit(nn.Module):
         return self.conv.receptive_field
 
     def forward(self, x: Tensor, padded: bool = True) -> Tensor:
-        return Gate.apply(self.conv(x, padded))
+        x = self.conv(x, padded)
+        if torch.is_grad_enabled():
+            return Gate.apply(x)
+        filter, gate = x.chunk(2, dim=1)
+        return torch.tanh(filter) * torch.sigmoid(gate)
 
 
 class ResidualLayer(nn.Module):
@@ -284,7 +296,8 @@ class ResidualLayer(nn.Module):
         return self.gated.receptive_field
 
     def forward(self, x: Tensor, padded: bool = True) -> tuple[Tensor, Tensor]:
-        x, newest = Fork.apply(x, 0 if padded else self.receptive_field - 1)
+        n = 0 if padded else self.receptive_field - 1
+        x, newest = Fork.apply(x, n) if torch.is_grad_enabled() else (x, x[..., n:])
         z = self.gated(x, padded)
         return (newest if self.residual is None else newest + self.residual(z)), z
 

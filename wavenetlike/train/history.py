@@ -99,12 +99,12 @@ class Expected:
         return f"After {step} steps {bits:.2f} bits per sample, where {low:.2f} to {high:.2f} is usual: {verdict}."
 
 
-def expected(name: str = "toy", clips: int = 5) -> Expected:
+def expected(name: str = "toy", clips: int = 60) -> Expected:
     """The curve that a preset usually follows on the bundled clips. Taught in notebooks/04_full_wavenet.ipynb.
 
     Args:
-        name: "toy" (`build_wavenet_toy`, 400 steps) or "wavenet" (`build_wavenet`, 120 steps).
-        clips: 5 for the first five, which the notebooks train on where there are no real ones, or 80 for all.
+        name: "toy" (`build_wavenet_toy`, 1000 steps) or "wavenet" (`build_wavenet`, 120 steps).
+        clips: 5 for the first five, or 60 for those that `data.hold_out` leaves to train on.
 
     Raises:
         ValueError: another name or number.
