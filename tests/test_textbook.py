@@ -124,3 +124,14 @@ def test_gate_is_its_equation(batch, dtype):
         tolerance = 8 * torch.finfo(dtype).eps
         torch.testing.assert_close(z.double(), equation, atol=tolerance, rtol=tolerance)
         torch.testing.assert_close(x.grad.double(), expected.grad, atol=4 * tolerance, rtol=4 * tolerance)
+
+
+@pytest.mark.parametrize("build", PRESETS.values(), ids=PRESETS)
+def test_the_same_bits_with_and_without_gradients(build):
+    torch.manual_seed(0)
+    model = build()
+    codes = torch.randint(model.config.levels, (2, model.receptive_field + 100))
+    logits = model(codes, padded=False)
+    assert logits.requires_grad
+    with torch.no_grad():
+        assert torch.equal(model(codes, padded=False), logits)

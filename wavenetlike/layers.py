@@ -270,7 +270,7 @@ class GatedUnit(nn.Module):
         if torch.is_grad_enabled():
             return Gate.apply(x)
         filter, gate = x.chunk(2, dim=1)
-        return torch.tanh(filter) * torch.sigmoid(gate)
+        return _tanh(filter) * torch.sigmoid(gate)
 
 
 class ResidualLayer(nn.Module):
