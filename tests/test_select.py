@@ -330,9 +330,8 @@ def test_dividing_takes_a_few_steps_a_clip(speakers):
 @pytest.mark.parametrize(
     ("part", "error"),
     [
-        *((part, ValueError) for part in (0, 1, 1.5, -0.2, math.nan, math.inf, True)),
-        ("0.2", TypeError),
-        (None, TypeError),
+        *((part, ValueError) for part in (0, 1, 1.5, -0.2, math.nan, math.inf)),
+        *((part, TypeError) for part in ("0.2", None, True)),
     ],
 )
 @pytest.mark.parametrize("n", [1, 5])
