@@ -3,7 +3,7 @@
 # make test-browser   runs notebooks and explorers in JupyterLab; needs Chromium or Chrome, leaves screenshots/
 # make notebooks   runs the notebooks anew, without a network, and stores what they print
 # make bench-data   measures how fast training examples come, and in how much memory; 2 GB of disk, some two minutes
-# make bench-train   measures a training step, beside a textbook's, and in two processes; some three minutes
+# make bench-train   measures a training step, beside a textbook's, and in two processes; some six minutes
 # make bench-widgets   measures how fast explorers follow a key, in JupyterLab; needs Chromium or Chrome
 # Each sets up .venv first, where that has not been done since pyproject.toml changed.
 

@@ -95,6 +95,8 @@ class CausalConv1d(nn.Module):
         return of(x.to(kind), self.weight.to(kind), self.bias.to(kind), self.dilation)  # type: ignore[union-attr]
 
 
+ALIGNED = 16
+"""Numbers of a cache line: rows as long as a multiple of it are multiplied half as fast again, on some processors."""
 WIDE = 128
 """Input channels from which on products are faster where the channels of one time step lie side by side in memory."""
 
@@ -327,7 +329,8 @@ class SkipHead(nn.Module):
 
     def forward(self, gated: Sequence[Tensor]) -> Tensor:
         n = min(z.shape[-1] for z in gated)
-        at_once = max(1, self.AT_ONCE // (len(gated[0]) * self.skip.weight.shape[1]))
+        at_once = self.AT_ONCE // (len(gated[0]) * self.skip.weight.shape[1])
+        at_once = max(1, at_once - at_once % ALIGNED)
         pieces = zip(*(z[..., z.shape[-1] - n :].split(at_once, dim=-1) for z in gated), strict=True)
         # What is read next is one time step's channels, so they lie side by side.
         return torch.cat([self._piece(torch.cat(piece, dim=1)).mT for piece in pieces], dim=1).mT
