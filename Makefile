@@ -1,6 +1,7 @@
 # make lab     opens the notebooks in JupyterLab
 # make test    checks everything that needs no browser: style, types, units and properties, notebooks
 # make test-browser   runs notebooks and explorers in JupyterLab; needs Chromium or Chrome, leaves screenshots/
+# make test-tpu   trains on torch_xla's own CPU device, as on a TPU, in an environment of its own; Linux, 7 GB
 # make notebooks   runs the notebooks anew, without a network, and stores what they print
 # make bench-data   measures how fast training examples come, and in how much memory; 2 GB of disk, some two minutes
 # make bench-train   measures a training step, beside a textbook's, and in two processes; some six minutes
@@ -12,7 +13,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Only in a container is one root, and there JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: lab test test-browser notebooks bench-data bench-train bench-widgets
+.PHONY: lab test test-browser test-tpu notebooks bench-data bench-train bench-widgets
 
 lab: .venv/lab
 	$(BIN)/jupyter lab notebooks $(AS_ROOT)
@@ -26,6 +27,9 @@ test: .venv/test
 
 test-browser: .venv/test
 	$(BIN)/python -m pytest tests/browser
+
+test-tpu: .venv-tpu/ready
+	PYTHONPATH=. .venv-tpu/bin/python -m pytest --override-ini addopts=-ra tests/test_devices.py -k xla
 
 notebooks: .venv/test
 	PYTHONPATH=tests/offline WAVENETLIKE_CACHE=$$(mktemp -d) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
@@ -48,4 +52,11 @@ bench-widgets: .venv/test
 
 .venv/test: .venv/lab
 	$(BIN)/python -m pip install --editable ".[test]"
+	touch $@
+
+# torch_xla stands at 2.9 and loads beside torch 2.9 only, which is older than what pyproject.toml asks for: hence no extra.
+.venv-tpu/ready: Makefile
+	$(PYTHON) -m venv .venv-tpu
+	.venv-tpu/bin/python -m pip install torch==2.9.0 accelerate numpy soundfile safetensors tqdm platformdirs filelock pytest hypothesis
+	.venv-tpu/bin/python -m pip install --no-deps torch_xla==2.9.0
 	touch $@

@@ -246,7 +246,7 @@ def wait(ready: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch_xla") is None, reason="torch_xla is not installed")
+@pytest.mark.skipif(importlib.util.find_spec("torch_xla") is None, reason="torch_xla is not installed: make test-tpu")
 def test_xla_learns_the_same(tmp_path):
     command = [sys.executable, str(Path(__file__).absolute()), use_xla.__name__, str(tmp_path)]
     subprocess.run(command, env=environment(PJRT_DEVICE="CPU"), check=True, timeout=300)
