@@ -366,6 +366,24 @@ def test_every_option_reaches_the_training(here, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("options", "n"), [([], 1), (["--devices", 3], 3), (["--nodes", 2, "--devices", 4], 8), (["--nodes", "1:2"], None)]
+)
+def test_every_process_knows_how_many_there_have_to_be(here, monkeypatch, options, n):
+    passed: dict[str, Any] = {}
+    monkeypatch.setattr(cli, "train", lambda *_, **given: passed.update(given) or History())
+    monkeypatch.setenv("WORLD_SIZE", "1")  # as torchrun tells a process
+    Path("run").mkdir()
+    assert command(*options) == 0
+    assert passed["devices"] == n
+
+
+def test_a_host_that_is_alone_is_refused(here, capsys, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert command(*SHORT, "--nodes", 2, "--rendezvous", "localhost:0") == 1
+    assert "asked for 2 processes and has 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("arguments", "shown"),
     [
         (["--data", "nowhere"], "'nowhere'"),

@@ -15,13 +15,30 @@ import soundfile
 import torch
 import traitlets
 from helpers import refused, stack_config
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from wavenetlike import MuLaw
-from wavenetlike.analysis import ar2_roots, ar2_spectrum, frontier, lag_profile, measure_receptive_field
+from wavenetlike.analysis import (
+    ar2_roots,
+    ar2_spectrum,
+    frontier,
+    lag_profile,
+    measure_receptive_field,
+    step_time,
+)
 from wavenetlike.data import bundled_clips, is_stationary, largest_root, read_audio, signal_to_noise, wav_bytes
-from wavenetlike.explore import explore_ar2, explore_dilations, explore_plane, explore_profile, explore_quantization
+from wavenetlike.explore import (
+    explore_ar2,
+    explore_dilations,
+    explore_plane,
+    explore_profile,
+    explore_quantization,
+    explore_scaling,
+)
 from wavenetlike.explore.drawn import Kept
+from wavenetlike.explore.scaling import BATCHES, CONFIGS, GIGAFLOPS, MEGABITS, MICROSECONDS, PROCESSES
 from wavenetlike.explore.stacks import CHANNELS, DILATION_RATES, KERNEL_LENGTHS, N_BLOCKS, N_LAYERS
 
 EXPLORERS: dict[str, tuple[Callable[[], Kept], dict[str, object]]] = {
@@ -30,6 +47,7 @@ EXPLORERS: dict[str, tuple[Callable[[], Kept], dict[str, object]]] = {
     "profile": (lambda: explore_profile({"one": nn.Conv1d(1, 1, 3), "two": nn.Conv1d(1, 1, 9)}), {"shown": 1}),
     "AR(2)": (explore_ar2, {"a": 1.4, "b": -0.7}),
     "quantization": (lambda: explore_quantization(bundled_clips(2)).waves, {"levels": 3, "clip": 1}),
+    "scaling": (explore_scaling, {"n": 2, "model": "toy"}),
 }
 
 
@@ -63,7 +81,7 @@ def test_the_drawing_without_a_kernel_begins_with_what_is_shown(name: str) -> No
     assert "anywidget" not in json.dumps(state)
 
 
-@pytest.mark.parametrize("name", ["AR(2)", "quantization"])
+@pytest.mark.parametrize("name", ["AR(2)", "quantization", "scaling"])
 def test_what_only_the_kernel_can_say_stays_a_picture(name: str) -> None:
     assert EXPLORERS[name][0]().alive() == "null"
 
@@ -304,6 +322,8 @@ def test_two_channels_are_averaged_and_silence_is_called_silence() -> None:
         (EXPLORERS["profile"][0], "shown", -1),
         (EXPLORERS["profile"][0], "beside", 50),
         (EXPLORERS["quantization"][0], "clip", 500),
+        (explore_scaling, "n", 3),
+        (explore_scaling, "model", "none"),
     ],
 )
 def test_traits_out_of_range_are_refused(explorer: Callable[[], Kept], trait: str, value: object) -> None:
@@ -321,6 +341,52 @@ def test_numbers_of_numpy_are_taken() -> None:
     assert type(plane.n_layers) is int
     assert type(plane.least_ms) is float
     json.dumps(plane.get_state(["n_layers", "least_ms"]))
+
+
+@settings(max_examples=30)
+@given(
+    model=st.sampled_from(list(CONFIGS)),
+    n=st.sampled_from(PROCESSES),
+    batch=st.sampled_from(BATCHES),
+    gigaflops=st.sampled_from(GIGAFLOPS),
+    megabits=st.sampled_from(MEGABITS),
+    microseconds=st.sampled_from(MICROSECONDS),
+)
+def test_the_scaling_that_is_shown_is_that_of_the_formula(model, n, batch, gigaflops, megabits, microseconds) -> None:
+    shown = explore_scaling()
+    for trait, value in {
+        "model": model, "n": n, "batch": batch, "gigaflops": gigaflops, "megabits": megabits, "microseconds": microseconds,
+    }.items():  # fmt: skip
+        setattr(shown, trait, value)
+    rates = {"flop_per_second": gigaflops * 1e9, "bandwidth": megabits * 1e6 / 8, "latency": 1e-6 * microseconds}
+    times = [step_time(CONFIGS[model], k, batch=batch, **rates) for k in PROCESSES]
+    assert shown.shown["computing"] == [time.computing for time in times]
+    assert shown.shown["sending"] == [time.sending for time in times]
+    assert shown.shown["speed_up"] == [times[0].total / time.total for time in times]
+    here = times[PROCESSES.index(n)]
+    assert shown.words().startswith(
+        f"{n:,} × {-(-batch // n):,} windows: {1000 * here.computing:,.3g} ms computing and {1000 * here.sending:,.3g} ms sending"
+    )
+    assert ("nothing to do" in shown.words()) == (batch < n)
+    best = re.search(r"fastest is n = ([\d,]+)", shown.words())[1].replace(",", "")
+    assert times[PROCESSES.index(int(best))].total == min(time.total for time in times)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"model": "huge"},
+        {"n": 3},
+        {"n": 2048},
+        {"batch": 0},
+        {"gigaflops": 7},
+        {"megabits": "1000"},
+        {"microseconds": 2.5},
+    ],
+)
+def test_machines_that_cannot_be_chosen_are_refused(chosen: dict[str, object]) -> None:
+    (name, value), *_ = chosen.items()
+    refused(lambda: explore_scaling(**chosen), ValueError, f"{name}={value!r}")
 
 
 def test_profiles_say_what_they_do_not_show() -> None:

@@ -38,6 +38,8 @@ PICTURES: dict[str, Callable[[], plots.Picture]] = {
     "learning": lambda: plots.learning(
         History([3.0, 2.0, 1.0], [0.1, 0.2, 0.5], [Judged(1, 2.9, 0.1), Judged(3, 2.0, 0.4)], BOARD), smooth=2
     ),
+    "scaling": lambda: plots.scaling([1, 2, 4], [4.0, 2.0, 1.0], [0.0, 0.5, 0.8], 2),
+    "scaling of one": lambda: plots.scaling([1, 2], [4.0, 2.0], [0.0, 0.5], 1),
     "scores": lambda: plots.scores(BOARD, "bars"),
     "waveforms": lambda: plots.waveforms({"one": WAVE, "another": WAVE[:100]}, 16000, "two waveforms"),
     "one waveform": lambda: plots.waveforms({"only": WAVE}, 8000, "a waveform"),

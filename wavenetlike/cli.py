@@ -130,7 +130,7 @@ def _train(options: argparse.Namespace) -> int:
         learning_rate=options.learning_rate, schedule=options.schedule, ema=options.ema, precision=options.precision,
         compiled=options.compile, held_out=held_out, evaluate_every=options.evaluate_every, patience=options.patience, seed=options.seed,
         checkpoints=Checkpoints(options.output, options.checkpoint_steps, options.checkpoint_minutes),
-        devices=None if options.nodes != "1" else options.devices, watch=watch, progress=False,
+        devices=_processes(options), watch=watch, progress=False,
     )  # fmt: skip
     if is_first:
         save(model, Path(options.output) / "model.safetensors")
@@ -138,6 +138,11 @@ def _train(options: argparse.Namespace) -> int:
         for score in [] if held_out is None else _scores(model, held_out):
             print(f"held-out: {score.name:15} accuracy {100 * score.accuracy:.1f}%, {score.bits:.3f} bits per sample")
     return 0
+
+
+def _processes(options: argparse.Namespace) -> int | None:
+    """How many there have to be; None where hosts may come and go, as with ``--nodes 1:2``."""
+    return options.devices * int(options.nodes) if options.nodes.isdecimal() else None
 
 
 def _scores(model: WaveNet, held_out: Items) -> list[Score]:

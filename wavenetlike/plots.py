@@ -336,6 +336,31 @@ def _ends(of_steps: Sequence[float], held_out: Sequence[float]) -> str:
     return f" from {of_steps[0]:.2f} to {of_steps[-1]:.2f}{apart}"
 
 
+def scaling(processes: Sequence[int], computing: Sequence[float], sending: Sequence[float], n: int) -> Picture:
+    """Training on more and more processes: the speed-up, and the seconds that a step computes and sends; a line at ``n``."""
+    totals = np.add(computing, sending)
+    speed_up = totals[0] / totals
+    at = list(processes).index(n)
+    picture, (left, right) = _picture(
+        f"Speed-up and time of a step against 1 to {max(processes):,} processes, all axes logarithmic: with {n:,} processes {speed_up[at]:.3g} times as "
+        f"fast as one, {1000 * computing[at]:.3g} ms computing and {1000 * sending[at]:.3g} ms sending; at most {speed_up.max():.3g} times.",
+        columns=2,
+        width=10.0,
+        height=3.0,
+    )
+    left.loglog(processes, processes, ":", color=GREY, base=2, label="perfect")
+    left.loglog(processes, speed_up, "o-", color=BLUE, base=2, label="these machines")
+    left.set(ylabel="times as fast as one")
+    right.loglog(processes, np.multiply(1000, computing), "o-", color=BLUE, base=2, label="computing")
+    right.loglog(processes[1:], np.multiply(1000, sending[1:]), "s--", color=RED, base=2, label="sending")
+    right.set(ylabel="ms a step", yscale="log")
+    for ax in (left, right):
+        ax.axvline(n, color=ORANGE, linewidth=1)
+        ax.set(xlabel="processes", xticks=processes[::2], xticklabels=processes[::2])
+        ax.legend(frameon=False)
+    return picture
+
+
 def scores(board: Sequence[Score], alt: str) -> Picture:
     """Scores as bars: accuracy, and bits per sample."""
     picture, (left, right) = _picture(alt, columns=2, height=2.2, width=9.5, sharey=True)

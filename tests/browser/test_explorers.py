@@ -21,7 +21,14 @@ from wavenetlike.quantize import MuLaw
 
 SETTLED = 3000
 """Milliseconds after which nothing can be on its way, on a busy machine either."""
-EXPLORERS = ["explore_dilations", "explore_plane", "explore_profile", "explore_ar2", "explore_quantization"]
+EXPLORERS = [
+    "explore_dilations",
+    "explore_plane",
+    "explore_profile",
+    "explore_ar2",
+    "explore_quantization",
+    "explore_scaling",
+]
 
 
 @pytest.fixture
@@ -241,6 +248,7 @@ def test_ar2_follows_keys_and_the_pointer(page: Page, explorer: Callable[..., Lo
         ("explore_dilations", "layers per block"),
         ("explore_ar2", "a (weight of the last sample)"),
         ("explore_quantization", "levels (µ + 1)"),
+        ("explore_scaling", "windows a step, over all"),
     ],
 )
 def test_twenty_keys_in_a_row_end_where_the_last_one_leads(

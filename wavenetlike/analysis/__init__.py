@@ -2,11 +2,12 @@
 
 `shape` counts from structure, `field` measures on any one-dimensional module (by the
 experiments of `probe`, which reach codes through `entries`), `report` puts both on a page; `series` is
-about numbers without a network, `scores` about predictions.
+about numbers without a network, `scores` about predictions, `scaling` about many machines.
 """
 
 from wavenetlike.analysis.field import Field, lag_profile, measure_receptive_field
 from wavenetlike.analysis.report import ModelReport, analyze_model
+from wavenetlike.analysis.scaling import StepTime, step_time
 from wavenetlike.analysis.scores import Score, baselines, evaluate, score, tally
 from wavenetlike.analysis.series import (
     ARFit,
@@ -26,6 +27,7 @@ __all__ = [
     "Layer",
     "ModelReport",
     "Score",
+    "StepTime",
     "analyze_model",
     "ar2_autocorrelation",
     "ar2_period",
@@ -46,5 +48,6 @@ __all__ = [
     "parameters",
     "receptive_field",
     "score",
+    "step_time",
     "tally",
 ]

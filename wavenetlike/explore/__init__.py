@@ -7,6 +7,7 @@ Shown by itself, an explorer leaves a picture in the notebook; inside another wi
 from wavenetlike.explore.ar2 import explore_ar2
 from wavenetlike.explore.profile import explore_profile
 from wavenetlike.explore.quantization import explore_quantization
+from wavenetlike.explore.scaling import explore_scaling
 from wavenetlike.explore.stacks import explore_dilations, explore_plane
 from wavenetlike.explore.training import watch_training
 
@@ -16,5 +17,6 @@ __all__ = [
     "explore_plane",
     "explore_profile",
     "explore_quantization",
+    "explore_scaling",
     "watch_training",
 ]

@@ -108,13 +108,18 @@ function labelled(label, control, ...more) {
   return html("div", { class: "control" }, html("label", { for: id }, label), control, ...more);
 }
 
-function slider(model, name, label, { min, max, step = 1, text = (value) => grouped(value) }) {
-  const input = html("input", { type: "range", min, max, step });
+// From `min` to `max` in steps, or over a list of `values`.
+function slider(model, name, label, { min, max, step = 1, values, text = (value) => grouped(value) }) {
+  const input = html("input", { type: "range", min: min ?? 0, max: max ?? values.length - 1, step });
+  const place = (value) => (values ? values.indexOf(value) : value);
   const output = html("output", { "aria-hidden": "true" });
-  input.addEventListener("input", () => choose(model, { [name]: Number(input.value) }));
+  input.addEventListener("input", () => {
+    const value = Number(input.value);
+    choose(model, { [name]: values ? values[value] : value });
+  });
   follow(model, [name], () => {
     const value = model.get(name);
-    if (Number(input.value) !== value) input.value = value;
+    if (Number(input.value) !== place(value)) input.value = place(value);
     output.textContent = text(value);
     input.setAttribute("aria-valuetext", text(value));
   });
