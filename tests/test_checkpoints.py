@@ -17,6 +17,7 @@ import signal
 import stat
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -311,14 +312,17 @@ def test_a_full_disk_loses_no_checkpoint(tmp_path, monkeypatch):
     writes, fsync = itertools.count(), os.fsync
 
     def full(file: int) -> None:
-        if next(writes) == 4:
+        if (
+            next(writes) == 10
+        ):  # the file and its folder: checkpoint 0, best at 2, 3, best at 4 and 6; then the file of 6
             raise OSError(errno.ENOSPC, "No space left on device")
         fsync(file)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match=r"cannot be written \(No space .*free some space"):
         go(every(3, tmp_path))
     assert kept(tmp_path) == [0, 3]
+    assert not list(tmp_path.glob("*.partial"))
     monkeypatch.undo()
     assert_same(go(every(3, tmp_path), start=99), go())
     assert not list(tmp_path.glob("*.partial"))
@@ -421,7 +425,8 @@ def test_a_folder_holds_weights_and_no_programs(folder):
         with safe_open(path, framework="pt") as file:
             assert all(isinstance(file.get_tensor(name), torch.Tensor) for name in file.keys())  # noqa: SIM118
             header = file.metadata()
-        assert all(isinstance(json.loads(text), dict) for name, text in header.items() if "sha256" not in name)
+        kinds = {name: str if "sha256" in name else float if "bits" in name else dict for name in header}
+        assert all(kind is str or isinstance(json.loads(header[name]), kind) for name, kind in kinds.items())
 
 
 def test_checkpoints_are_models_too(tmp_path):
@@ -627,6 +632,123 @@ def test_fewer_to_keep_are_no_fewer_to_fall_back_on(folder, whole):
     with pytest.warns(UserWarning, match="passed over"):
         assert_same(go(every(3, folder, keep=1), start=99), whole[1])
     assert kept(folder) == [9]
+
+
+def killed_after(step: int) -> Watch:
+    """Ends the run by an error after a step."""
+
+    def end(run: Run) -> None:
+        if run.step == step:
+            raise ZeroDivisionError
+
+    return Watch(end)
+
+
+@pytest.mark.filterwarnings("ignore:.*is passed over")
+@pytest.mark.parametrize("keep", [1, 2, 3])
+def test_broken_checkpoints_never_push_whole_ones_out(folder, whole, keep):
+    for step in (6, 9):
+        path_of(folder, step).write_bytes(b"broken")
+    with pytest.raises(ZeroDivisionError):
+        go(every(1, folder, keep), watch=killed_after(5), start=99)
+    whole_ones = [step for step in kept(folder) if path_of(folder, step).read_bytes() != b"broken"]
+    assert whole_ones == [3, 4][-keep:]
+    assert_same(go(every(1, folder, keep), start=98), whole[1])
+
+
+@pytest.mark.filterwarnings("ignore:.*is passed over")
+def test_checkpoints_of_another_run_never_push_own_ones_out(folder, whole, tmp_path):
+    go(every(4, tmp_path / "other"), steps=20)
+    for step in (12, 16, 20):
+        shutil.copy(path_of(tmp_path / "other", step), folder)
+    path_of(folder, 9).unlink()
+    with pytest.raises(ZeroDivisionError):
+        go(every(1, folder, keep=2), watch=killed_after(8), start=99)
+    assert kept(folder) == [6, 7, 12, 16, 20]
+    assert_same(go(every(1, folder), start=98), whole[1])
+
+
+def test_files_of_other_names_are_neither_read_nor_removed(folder, whole):
+    copies = [folder / f"checkpoint-{name}.safetensors" for name in ("before", "1", "0000000091", "00000000x")]
+    for copy in copies:
+        shutil.copy(path_of(folder, 3), copy)
+    watch = Watch()
+    assert_same(go(every(3, folder, keep=1), start=99, watch=watch), whole[1])
+    assert watch.n_steps == 0
+    assert all(copy.exists() for copy in copies)
+
+
+def test_fewer_to_keep_are_fewer_at_once(folder, monkeypatch):
+    path_of(folder, 9).unlink()
+    monkeypatch.setattr(os, "fsync", lambda file: raise_(OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(OSError, match="free some space"):
+        go(every(1, folder, keep=1), start=99)
+    assert kept(folder) == [6]
+
+
+def raise_(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("best", [4, 6, 8, 9])
+def test_better_weights_that_were_found_later_are_not_overwritten(tmp_path, best):
+    """The run is interrupted after its best step, goes on from before that, and is interrupted again."""
+    held_out = {"evaluate_every": 1}
+    with pytest.raises(ZeroDivisionError):
+        go(every(100, tmp_path), watch=killed_after(best), **held_out)
+    history, _ = go(**held_out)
+    content = (tmp_path / "best.safetensors").read_bytes()
+    bits = checkpoint.best_bits(tmp_path / "best.safetensors")
+    with pytest.raises(ZeroDivisionError):
+        go(every(100, tmp_path), start=99, watch=killed_after(2), **held_out)
+    assert checkpoint.best_bits(tmp_path / "best.safetensors") == bits
+    assert bits == min(judged.bits for judged in history.held_out if judged.step <= best)
+    assert (tmp_path / "best.safetensors").read_bytes() == content
+    history, _ = go(every(100, tmp_path), start=98, **held_out)
+    assert checkpoint.best_bits(tmp_path / "best.safetensors") == history.best.bits
+
+
+def test_best_weights_that_are_gone_are_written_again(folder, whole):
+    before = load(folder / "best.safetensors").state_dict()
+    (folder / "best.safetensors").unlink()
+    assert_same(go(every(3, folder), start=99), whole[1])
+    assert not is_changed(load(folder / "best.safetensors").state_dict(), before)
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (lambda model: model.double(), "dtype='torch.float32' and not 'torch.float64'"),
+        (lambda model: model.embedding.requires_grad_(False), "frozen=[] and not ['embedding.weight']"),
+    ],
+)
+def test_checkpoints_of_other_numbers_or_other_frozen_parameters_are_refused(folder, change, shown):
+    model = built(CONFIG)
+    change(model)
+    with pytest.warns(UserWarning, match="passed over"):
+        refused(lambda: go(every(3, folder), model=model), ValueError, shown)
+
+
+@pytest.mark.parametrize("kind", ["a file", "under a file"])
+def test_what_cannot_be_a_folder_is_refused(tmp_path, kind):
+    (tmp_path / "file").write_text("mine")
+    path = tmp_path / "file" if kind == "a file" else tmp_path / "file" / "run"
+    with pytest.raises(OSError, match="cannot be written") as info:
+        go(every(3, path))
+    assert repr(str(path)) in str(info.value)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_lock_of_the_watcher_is_its_own(tmp_path):
+    error = filelock.Timeout("mine")
+    with pytest.raises(filelock.Timeout) as info:
+        go(every(3, tmp_path), watch=Watch(lambda run: raise_(error)))
+    assert info.value is error
+
+
+def test_fractions_are_numbers(tmp_path):
+    half = go(every(3, tmp_path), learning_rate=Fraction(1, 200), ema=Fraction(1, 2))
+    assert_same(half, go(learning_rate=1 / 200, ema=0.5))
 
 
 FOREIGN: dict[str, Callable[[checkpoint.State], dict[str, Any]]] = {

@@ -403,6 +403,9 @@ def test_a_host_that_is_alone_is_refused(here, capsys, monkeypatch):
         (["--learning-rate", "1e30", "--steps", "9"], "diverged"),
         (["--devices", "0"], "devices=0"),
         (["--devices", "-1"], "devices=-1"),
+        (["--devices", "2", "--restarts", "-1"], "restarts=-1"),
+        (["--seed", str(2**64)], "seed=18446744073709551616"),
+        (["--data", "half"], "cannot be read"),
         (["--nodes", "2"], "--rendezvous"),
         (["--nodes", "two", "--rendezvous", "localhost:0"], "two"),
     ],
@@ -413,6 +416,9 @@ def test_a_mistake_is_one_line_and_a_status(here, capsys, arguments, shown):
     (here / "broken").mkdir()
     (here / "broken" / "a.wav").write_bytes(b"RIFF")
     (here / "file").touch()
+    if "half" in arguments:
+        EncodedClips.write(bundled_clips(1), here / "half", levels=10, progress=False)
+        (here / "half" / "clips.json").write_text('{"levels": 10}')
     if "codes" in arguments:
         EncodedClips.write(bundled_clips(1), here / "codes", progress=False)
     assert command("--steps", 1, "--window", 100, *arguments) == 1
@@ -421,6 +427,12 @@ def test_a_mistake_is_one_line_and_a_status(here, capsys, arguments, shown):
     (line,) = complained.splitlines()
     assert line.startswith("wavenetlike: ")
     assert shown in line
+
+
+def test_ctrl_c_before_the_first_step_is_one_line_and_a_status(here, capsys, monkeypatch):
+    monkeypatch.setattr(cli, "bundled_clips", lambda: signal.raise_signal(signal.SIGINT))
+    assert command(*SHORT) == 130
+    assert capsys.readouterr().err == "wavenetlike: interrupted.\n"
 
 
 def test_tensorboard_that_is_missing_is_one_line_and_a_status(here, capsys, monkeypatch):

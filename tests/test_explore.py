@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from wavenetlike import MuLaw
+from wavenetlike import MuLaw, WaveNet, WaveNetConfig, train
 from wavenetlike.analysis import (
     ar2_roots,
     ar2_spectrum,
@@ -36,6 +36,7 @@ from wavenetlike.explore import (
     explore_profile,
     explore_quantization,
     explore_scaling,
+    watch_training,
 )
 from wavenetlike.explore.drawn import Kept
 from wavenetlike.explore.scaling import BATCHES, CONFIGS, GIGAFLOPS, MEGABITS, MICROSECONDS, PROCESSES
@@ -387,6 +388,28 @@ def test_the_scaling_that_is_shown_is_that_of_the_formula(model, n, batch, gigaf
 def test_machines_that_cannot_be_chosen_are_refused(chosen: dict[str, object]) -> None:
     (name, value), *_ = chosen.items()
     refused(lambda: explore_scaling(**chosen), ValueError, f"{name}={value!r}")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "error", "shown"),
+    [
+        (torch.zeros(2, 100, dtype=torch.int64), ValueError, "(2, 100)"),
+        (torch.zeros(1, 0, dtype=torch.int64), ValueError, "(1, 0)"),
+        (torch.full((1, 9), 77), ValueError, "77"),
+        (torch.zeros(1, 9), TypeError, "float32"),
+    ],
+)
+def test_a_prefix_that_cannot_be_gone_on_from_is_refused_before_the_first_step(prefix, error, shown) -> None:
+    model = WaveNet(WaveNetConfig(5, n_blocks=1, n_layers=2, residual_channels=4, gate_channels=4, skip_channels=4))
+    watching = watch_training(prefix)
+    with pytest.raises(error, match=re.escape(shown)):
+        train.train(model, bundled_clips(1), steps=2, watch=watching, progress=False)
+    assert watching.history.bits == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("n", 0), ("n", 1.5), ("sample_rate", 0), ("sample_rate", 2**31)])
+def test_sounds_that_cannot_be_made_are_refused(name, value) -> None:
+    refused(lambda: watch_training(**{name: value}), TypeError if value == 1.5 else ValueError, f"{name}={value}")
 
 
 def test_profiles_say_what_they_do_not_show() -> None:

@@ -7,6 +7,7 @@ import gc
 import itertools
 import logging
 import math
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -641,6 +642,10 @@ def test_compiled_it_learns_the_same():
         ({"window": 0}, ValueError, "window=0"),
         ({"batch_size": None}, TypeError, "batch_size=None"),
         ({"learning_rate": "fast"}, TypeError, "learning_rate='fast'"),
+        ({"learning_rate": 1e31}, ValueError, "learning_rate=1e+31"),
+        ({"steps": 10**13}, ValueError, "too large"),
+        ({"window": 10**10}, ValueError, "too large"),
+        ({"batch_size": 10**7}, ValueError, "too large"),
         ({"learning_rate": True}, TypeError, "learning_rate=True"),
         ({"learning_rate": torch.tensor(0.1)}, TypeError, "learning_rate=tensor(0.1"),
         ({"schedule": "exponential"}, ValueError, "schedule='exponential'"),
@@ -680,6 +685,40 @@ def test_bad_options_are_refused(options, error, shown):
     model = built(CONFIG)
     refused(lambda: go(model, **options), error, shown)
     assert not is_changed(model.state_dict(), built(CONFIG).state_dict())
+
+
+def test_a_model_that_may_not_learn_is_refused(tones):
+    model = built(CONFIG)
+    model.requires_grad_(False)
+    refused(lambda: train.train(model, tones, steps=1, progress=False), ValueError, "requires_grad")
+    model.skip_head.requires_grad_()
+    before = copied(model.state_dict())
+    train.train(model, tones, steps=3, window=50, progress=False)
+    changed = {name for name, x in model.state_dict().items() if not torch.equal(x, before[name])}
+    assert changed == {name for name, _ in model.named_parameters() if name.startswith("skip_head")}
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_is_not_normal(number):
+    said = train.expected().judge(History([number] * 40, [0.0] * 40))
+    assert "no finite number" in said
+
+
+def test_what_is_no_history_is_not_judged():
+    refused(lambda: train.expected().judge(None), TypeError, "NoneType")
+
+
+def test_an_interrupt_while_a_watcher_ends_keeps_the_history(tones):
+    class Slow(Seen):
+        def end(self, run):
+            for _ in range(2):
+                signal.raise_signal(signal.SIGINT)
+
+    model = built(CONFIG)
+    before = copied(model.state_dict())
+    history = train.train(model, tones, steps=3, window=50, watch=Slow(), progress=False)
+    assert len(history.bits) == 3
+    assert is_changed(before, model.state_dict())
 
 
 @pytest.mark.parametrize("value", ["no", None, 2])

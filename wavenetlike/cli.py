@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, RuntimeError, OSError, ImportError) as error:
         print(f"wavenetlike: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("wavenetlike: interrupted.", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,6 +100,7 @@ def _launch(options: argparse.Namespace, arguments: list[str]) -> int:
     from torch.distributed.run import main as torchrun
 
     check_int("devices", options.devices, 1, "1 is this process alone")
+    check_int("restarts", options.restarts, 0, "3 survive three failures")
     rendezvous = ["--standalone"]
     if options.nodes != "1":
         if options.rendezvous is None:
@@ -117,6 +121,7 @@ def _launch(options: argparse.Namespace, arguments: list[str]) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    check_int("seed", options.seed, 0, "any such number", 2**64 - 1)
     torch.manual_seed(options.seed)
     model = PRESETS[options.preset]()
     is_first = os.environ.get("RANK", "0") == "0"

@@ -154,15 +154,15 @@ class EncodedClips(Dataset[Item]):
             about = json.loads((self.folder / "clips.json").read_text(encoding="utf-8"))
             # Numbers into the lists of labels and speakers, and the end of the clip: (clips, 3).
             self._index = np.load(self.folder / "index.npy")
-        except (OSError, EOFError, ValueError) as error:
+            self.sample_rate, levels = int(about["sample_rate"]), int(about["levels"])
+            self._labels, self._speakers = about["labels"], about["speakers"]
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"The index of the clips in {str(self.folder)!r} cannot be read; encode the clips anew: EncodedClips.write(dataset, {str(folder)!r})."
             ) from error
-        self.sample_rate: int = about["sample_rate"]
-        self._labels, self._speakers = about["labels"], about["speakers"]
-        self.codes = Codes(self.folder / "codes.bin", self._index[:, 2], about["levels"])
-        self._mu_law = MuLaw(about["levels"])
-        expected = int(self._index[-1, 2]) * dtype_of(about["levels"]).itemsize
+        self.codes = Codes(self.folder / "codes.bin", self._index[:, 2], levels)
+        self._mu_law = MuLaw(levels)
+        expected = int(self._index[-1, 2]) * dtype_of(levels).itemsize
         if (found := (self.folder / "codes.bin").stat().st_size) != expected:
             raise ValueError(
                 f"The codes in {str(self.folder)!r} have {found:,} bytes and should have {expected:,}; encode the clips anew: EncodedClips.write(dataset, {str(folder)!r})."

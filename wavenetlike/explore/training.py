@@ -61,6 +61,10 @@ class TrainingWatch(Kept, widgets.VBox):
         """
         if self._prefix is not None:
             check_codes(self._prefix, run.model.config.levels)
+            if self._prefix.shape[0] != 1 or not self._prefix.shape[1]:
+                raise ValueError(
+                    f"The prefix has shape {tuple(self._prefix.shape)}; it must be codes (1, time) of at least one sample: try prefix[:1]."
+                )
         self._run, self.history = run, run.history
         self.stop.disabled = self.hear.disabled = False
         self._draw()  # for the first time, which is slow, and does not count
@@ -140,11 +144,11 @@ def watch_training(prefix: Tensor | None = None, n: int = 1600, sample_rate: int
     Args:
         prefix: codes (1, time) from which a sound goes on, of which its last fifth of a second is heard, too; None: silence.
         n: samples that the model makes then, at least 1.
-        sample_rate: in Hz, at least 1.
+        sample_rate: in Hz, 1 … 768,000.
 
     Raises:
         TypeError, ValueError: a number out of its range.
     """
     check_int("n", n, 1, "1600 are a tenth of a second at 16 kHz")
-    check_int("sample_rate", sample_rate, 1, "16000 is that of the bundled clips")
+    check_int("sample_rate", sample_rate, 1, "16000 is that of the bundled clips", 768_000)
     return TrainingWatch(prefix, n, sample_rate)

@@ -4,15 +4,17 @@
 checkpoint-000000400.safetensors     the model's weights under their own names, so that `models.load` reads it, too;
                                      train/…: optimizer, averages, random state, history; in the header the config, the
                                      recipe, what the clips were, and a SHA-256 over all of this
-best.safetensors                     the weights that did best on the held-out clips, as `models.save` writes them
+best.safetensors                     the weights that did best on the held-out clips, as `models.save` writes them, and their bits per sample
 ```
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -23,10 +25,11 @@ import torch
 from torch import Tensor
 
 from wavenetlike.checks import check_int, check_positive
-from wavenetlike.models import TRAIN, WaveNetConfig
+from wavenetlike.models import TRAIN, WaveNet, WaveNetConfig
 
-CONFIG, ABOUT, DIGEST = "wavenetlike.config", "wavenetlike.train", "wavenetlike.sha256"
-PATTERN = "checkpoint-*.safetensors"
+CONFIG, ABOUT, DIGEST, BITS = "wavenetlike.config", "wavenetlike.train", "wavenetlike.sha256", "wavenetlike.bits"
+PATTERN = f"checkpoint-{'[0-9]' * 9}.safetensors"
+"""Nothing else in the folder is read, or removed: a copy under another name is the user's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +68,10 @@ class Checkpoints:
     def path(self, step: int) -> Path:
         return Path(self.folder) / f"checkpoint-{step:09}.safetensors"
 
+    @property
+    def best(self) -> Path:
+        return Path(self.folder) / "best.safetensors"
+
     def are_due(self, steps: int, seconds: float) -> bool:
         """Whether it is time, ``steps`` and ``seconds`` after the last."""
         by_steps = self.steps is not None and steps >= self.steps
@@ -101,17 +108,58 @@ def write(path: Path, state: State) -> None:
 def durably(path: Path, content: bytes) -> None:
     """Write a file so that after any interruption there is the old one or the new one, on the disk itself."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     if os.name == "posix":  # elsewhere a folder cannot be opened
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def write_best(path: Path, model: WaveNet, bits: float) -> None:
+    """The weights of ``model``, which has ``bits`` per sample on the held-out clips."""
+    from safetensors.torch import save as to_bytes
+
+    header = {CONFIG: json.dumps(dataclasses.asdict(model.config)), BITS: repr(bits)}
+    tensors = {name: tensor.detach().to("cpu").contiguous() for name, tensor in model.state_dict().items()}
+    durably(path, to_bytes(tensors, metadata=header))
+
+
+def best_bits(path: Path) -> float:
+    """What `write_best` was told; infinite where nothing that can be read is there."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return float((file.metadata() or {})[BITS])
+    except (SafetensorError, OSError, KeyError, ValueError):
+        return math.inf
+
+
+@contextlib.contextmanager
+def refusing_folders(folder: str | Path) -> Iterator[None]:
+    """Within it an error of the disk is said in a sentence.
+
+    Raises:
+        OSError: it is full, or cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise type(error)(
+            error.errno,
+            f"the checkpoints in {str(folder)!r} cannot be written ({error.strerror}); free some space, or pass another folder to begin anew",
+        ) from error
 
 
 def read(path: Path) -> State:
@@ -147,8 +195,8 @@ def _digest(tensors: dict[str, Tensor], header: dict[str, str]) -> str:
     return digest.hexdigest()
 
 
-def newest(checkpoints: Checkpoints, config: WaveNetConfig, identity: dict[str, Any]) -> State | None:
-    """The newest state that is whole and of this very run; None where nothing was kept yet. What is not whole is passed over with a warning.
+def newest(checkpoints: Checkpoints, config: WaveNetConfig, identity: dict[str, Any]) -> tuple[State | None, set[Path]]:
+    """The newest state that is whole and of this very run, None where nothing was kept yet; and the newer files, which are passed over with a warning.
 
     Args:
         config: of the model that goes on.
@@ -159,14 +207,14 @@ def newest(checkpoints: Checkpoints, config: WaveNetConfig, identity: dict[str, 
     """
     paths = sorted(Path(checkpoints.folder).glob(PATTERN), reverse=True)
     others = []
-    for path in paths:
+    for i, path in enumerate(paths):
         try:
             state = read(path)
         except ValueError as error:
             warnings.warn(f"{str(path)!r} is passed over: {error}; the checkpoint before it is used.", stacklevel=5)
             continue
         if not (differences := list(_differences(state, config, identity))):
-            return state
+            return state, set(paths[:i])
         others.append(differences)
         warnings.warn(f"{str(path)!r} is passed over: it is of another run, {differences[0]}.", stacklevel=5)
     if others:
@@ -177,7 +225,7 @@ def newest(checkpoints: Checkpoints, config: WaveNetConfig, identity: dict[str, 
         raise ValueError(
             f"None of the {len(paths)} checkpoints in {str(checkpoints.folder)!r} can be read; to begin anew, pass another folder, or delete them."
         )
-    return None
+    return None, set()
 
 
 def _differences(state: State, config: WaveNetConfig, identity: dict[str, Any]) -> Iterator[str]:
@@ -194,7 +242,8 @@ def sweep(checkpoints: Checkpoints) -> None:
         path.unlink(missing_ok=True)
 
 
-def keep_last(checkpoints: Checkpoints) -> None:
-    """Remove all but the last ``keep`` checkpoints."""
-    for path in sorted(Path(checkpoints.folder).glob(PATTERN))[: -checkpoints.keep]:
+def keep_last(checkpoints: Checkpoints, passed_over: set[Path]) -> None:
+    """Remove all but the last ``keep`` checkpoints; those that were passed over do not count, and stay."""
+    own = sorted(set(Path(checkpoints.folder).glob(PATTERN)) - passed_over)
+    for path in own[: -checkpoints.keep]:
         path.unlink(missing_ok=True)

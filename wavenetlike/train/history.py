@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,14 +84,21 @@ class Expected:
         """One sentence: is the loss of ``history``, of a run with this recipe on these clips, normal?
 
         Half as far again as the seeds lie apart counts as normal.
+
+        Raises:
+            TypeError: no `History`.
         """
+        if not isinstance(history, History):
+            raise TypeError(f"The history is a {type(history).__name__}; it must be what train.train returned.")
         known = [i for i, step in enumerate(self.steps) if step <= len(history.bits)]
         if not known:
             return f"After {len(history.bits)} steps it is too early to say; from {self.steps[0]} on there is something to compare with."
         step, low, high = self.steps[known[-1]], self.low[known[-1]], self.high[known[-1]]
         bits = sum(history.bits[step - NEAR : step]) / NEAR
         margin = (high - low) / 2
-        if bits > high + margin:
+        if not math.isfinite(bits):
+            verdict = "that is no finite number, so begin anew with a learning rate a tenth of this one"
+        elif bits > high + margin:
             verdict = "that is more, so look for another learning rate, other clips, or too few samples in a step"
         elif bits < low - margin:
             verdict = "that is less, so look for easier clips, or weights that were trained before"

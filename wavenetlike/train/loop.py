@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import math
 import signal
@@ -17,8 +18,18 @@ from torch import Tensor
 from wavenetlike.analysis import Score
 from wavenetlike.data import Codes, Windows, encode_clips
 from wavenetlike.data.clips import Items
-from wavenetlike.models import WaveNet, check_model, save
-from wavenetlike.train.checkpoint import Checkpoints, State, keep_last, newest, sweep, write
+from wavenetlike.models import WaveNet, check_model
+from wavenetlike.train.checkpoint import (
+    Checkpoints,
+    State,
+    best_bits,
+    keep_last,
+    newest,
+    refusing_folders,
+    sweep,
+    write,
+    write_best,
+)
 from wavenetlike.train.devices import Devices
 from wavenetlike.train.history import History, Judged
 from wavenetlike.train.judges import Judges, held_out_judges
@@ -108,6 +119,10 @@ def train(
     if steps is None and seconds is None:
         seconds = 60.0
     check_model(model)
+    if len(frozen(model)) == len(list(model.parameters())):
+        raise ValueError(
+            "The model has no parameter that may learn; at least one must have requires_grad: try model.requires_grad_()."
+        )
     recipe = Recipe(
         steps=steps, seconds=seconds, window=window, batch_size=batch_size, learning_rate=learning_rate, schedule=schedule,
         clip=clip, ema=ema, precision=precision, compiled=compiled, evaluate_every=evaluate_every, patience=patience, seed=seed,
@@ -130,6 +145,11 @@ def train(
         return Training(model, recipe, codes, judges, here, keeping).run(watchers if here.is_first else [])
     finally:
         model.to(home)
+
+
+def frozen(model: WaveNet) -> list[str]:
+    """Names of the parameters that do not learn."""
+    return [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
 
 
 def _watchers(watch: Watcher | Iterable[Watcher]) -> list[Watcher]:
@@ -163,10 +183,13 @@ class Training:
             )
         self.learner = Learner(model, recipe, here)
         held_out = judges.codes.fingerprint() if judges else None
-        self.identity = {**dataclasses.asdict(recipe), "clips": codes.fingerprint(), "held_out": held_out}
+        own = {"dtype": str(next(model.parameters()).dtype), "frozen": frozen(model)}
+        self.identity = {**dataclasses.asdict(recipe), **own, "clips": codes.fingerprint(), "held_out": held_out}
         self.history = History(baselines=(judges or Judges(codes, model, SAMPLED)).baselines())
         self.best: dict[str, Tensor] = {}
         self.kept = (-1, 0.0)
+        self.best_kept = math.inf
+        self.passed_over: set[Path] = set()
 
     def run(self, watchers: list[Watcher]) -> History:
         """All steps that are left, and what was seen in all of them."""
@@ -177,13 +200,15 @@ class Training:
             self.learner.prepare()
             stack.callback(lambda: self.learner.finish(self.best if self.recipe.patience else {}))
             run = Run(self.learner.model, self.recipe, self.history)
-            for watcher in watchers:
-                watcher.start(run)
-                stack.callback(watcher.end, run)
+            # A second interrupt, within a step or while a watcher ends, leaves what is done now, and nothing else.
+            stack.enter_context(contextlib.suppress(KeyboardInterrupt))
+            stack.enter_context(_stopping_at_interrupt(run))
             try:
-                with _stopping_at_interrupt(run):
-                    self._loop(run, watchers)
-            except KeyboardInterrupt:  # a second one, within a step
+                for watcher in watchers:
+                    watcher.start(run)
+                    stack.callback(watcher.end, run)
+                self._loop(run, watchers)
+            except KeyboardInterrupt:
                 self.history.end = "stopped"
         if self.history.stopped and self.here.is_first:
             print(f"Stopped after {run.step} steps; the model keeps what it learned.")
@@ -247,11 +272,18 @@ class Training:
         self.history.held_out.append(judged)
         if before is None or judged.bits < before.bits:
             self.best = {name: x.detach().clone() for name, x in self.learner.judged.state_dict().items()}
-            if self.keeping and self.here.is_first:
-                save(self.learner.judged, Path(self.keeping.folder) / "best.safetensors")
+            self._keep_best(self.learner.judged, judged.bits)
         n_since = sum(later.step > self.history.best.step for later in self.history.held_out)  # type: ignore[union-attr]
         if self.recipe.patience and n_since >= self.recipe.patience:
             self.history.end = "patience"
+
+    def _keep_best(self, model: WaveNet, bits: float) -> None:
+        """The best weights in a file, unless better ones are there, of steps that an interruption took back."""
+        if self.keeping is None or not self.here.is_first or bits >= self.best_kept:
+            return
+        self.best_kept = bits
+        with refusing_folders(self.keeping.folder):
+            write_best(self.keeping.best, model, bits)
 
     def _keep(self, run: Run) -> None:
         """A checkpoint of what there is, unless it is there."""
@@ -265,9 +297,11 @@ class Training:
         tensors |= {f"history/{name}": torch.tensor(history.pop(name), dtype=torch.float64) for name in SERIES}
         tensors |= {f"best/{name}": x for name, x in self.best.items()}
         about = {"identity": self.identity, "optimizer": groups, "history": history}
-        model = self.learner.model
-        write(self.keeping.path(run.step), State(model.config, model.state_dict(), tensors, about))
-        keep_last(self.keeping)
+        model, path = self.learner.model, self.keeping.path(run.step)
+        with refusing_folders(self.keeping.folder):
+            write(path, State(model.config, model.state_dict(), tensors, about))
+        self.passed_over.discard(path)
+        keep_last(self.keeping, self.passed_over)
 
     def _restore(self, state: State) -> None:
         """Everything as it was when ``state`` was kept."""
@@ -286,7 +320,7 @@ class Training:
 
     def _resume(self, keeping: Checkpoints) -> None:
         """Go on from the newest checkpoint, if there is one."""
-        state = newest(keeping, self.learner.model.config, self.identity)
+        state, self.passed_over = newest(keeping, self.learner.model.config, self.identity)
         if state is not None:
             try:
                 self._restore(state)
@@ -294,11 +328,22 @@ class Training:
                 raise ValueError(
                     f"The newest checkpoint in {str(keeping.folder)!r} is whole but lacks what this version needs ({type(error).__name__}); go on with the version that wrote it, or pass another folder to begin anew."
                 ) from error
+            if self.here.is_first:
+                self._resume_files(keeping)
         step = len(self.history.bits)
         if self.here.total(step)[0] != step * self.here.n:
             raise RuntimeError(
                 f"The processes see different checkpoints in {str(keeping.folder)!r}; it must be a folder that all machines share: check where it is mounted."
             )
+
+    def _resume_files(self, keeping: Checkpoints) -> None:
+        """What is beside the checkpoint that the run goes on from: older ones, if there are more than are asked for, and the best weights."""
+        keep_last(keeping, self.passed_over)
+        self.best_kept = best_bits(keeping.best)
+        if self.history.best and self.best:
+            best = copy.deepcopy(self.learner.judged)
+            best.load_state_dict(self.best)
+            self._keep_best(best, self.history.best.bits)
 
 
 @contextlib.contextmanager
@@ -307,18 +352,21 @@ def _locked(keeping: Checkpoints, here: Devices) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     folder = Path(keeping.folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    with refusing_folders(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     if not here.is_first:
         yield
         return
     try:
-        with FileLock(folder / ".lock", timeout=10):
-            sweep(keeping)
-            yield
+        with refusing_folders(folder):
+            held = FileLock(folder / ".lock", timeout=10).acquire()
     except Timeout:
         raise RuntimeError(
             f"Another run trains in {str(folder)!r} now; wait for its end, or pass another folder as checkpoints."
         ) from None
+    with held:
+        sweep(keeping)
+        yield
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from wavenetlike.checks import check_between, check_choice, check_int, check_pos
 
 WARM_UP = 10
 """Steps over which the learning rate rises."""
+LARGEST_RATE = 1e30
+"""A step of Adam changes a weight by about the learning rate, and float32 ends at 3e38."""
 SCHEDULES = ("linear", "cosine", "constant")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -43,14 +46,18 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.steps is not None:
-            check_int("steps", self.steps, 1, "400 train the toy, or leave it out and give seconds")
-        check_int("window", self.window, 1, "4000 is a quarter of a second at 16 kHz")
-        check_int("batch_size", self.batch_size, 1, "1 is enough on a laptop")
+            check_int("steps", self.steps, 1, "400 train the toy, or leave it out and give seconds", 10**12)
+        check_int("window", self.window, 1, "4000 is a quarter of a second at 16 kHz", 10**9)
+        check_int("batch_size", self.batch_size, 1, "1 is enough on a laptop", 10**6)
         check_int("evaluate_every", self.evaluate_every, 1, "100 costs little with a few clips")
         check_int("seed", self.seed, 0, "any such number")
         if self.seconds is not None:
             check_positive("seconds", self.seconds, "60")
         check_positive("learning_rate", self.learning_rate, "0.006")
+        if float(self.learning_rate) > LARGEST_RATE:
+            raise ValueError(
+                f"learning_rate={self.learning_rate} takes weights beyond what floats hold in a few steps; it must be at most {LARGEST_RATE:g}: try 0.006."
+            )
         if self.clip is not None:
             check_positive("clip", self.clip, "1, or None not to clip")
         check_choice("schedule", self.schedule, SCHEDULES)
@@ -64,8 +71,11 @@ class Recipe:
         if self.patience is not None:
             check_int("patience", self.patience, 1, "5 waits for five judgements that are no better")
         for field in dataclasses.fields(self):
-            if isinstance(value := getattr(self, field.name), np.generic):  # which has no JSON
+            value = getattr(self, field.name)
+            if isinstance(value, np.generic):  # which has no JSON
                 object.__setattr__(self, field.name, value.item())
+            elif isinstance(value, Real) and not isinstance(value, (int, float)):  # a fraction
+                object.__setattr__(self, field.name, float(value))
 
     def done(self, step: int, elapsed: float) -> float:
         """The part of the training that is over after ``step`` steps and ``elapsed`` seconds: 0 at first, 1 or more at the end."""
