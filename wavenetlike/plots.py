@@ -324,7 +324,8 @@ def learning(history: History, smooth: int = 20) -> Picture:
         for score, style in zip(history.baselines, ["--", "-.", ":"], strict=False):
             ax.axhline(getattr(score, name), color=ORANGE, linestyle=style, label=score.name)
         ax.set(xlabel="step", ylabel=label, xlim=(0, None), ylim=(0, None if name == "bits" else 1))
-    axes[1].legend(frameon=False, loc="lower right", fontsize=8)
+    if axes[1].get_legend_handles_labels()[0]:
+        axes[1].legend(frameon=False, loc="lower right", fontsize=8)
     return picture
 
 

@@ -1,10 +1,11 @@
 """Learning: `train` for models of codes, `train_stack_ar` for linear stacks on a series.
 
-`recipe` says how, `learner` takes one step, `judges` look at clips that were kept aside, `watch` shows, `checkpoint` keeps, `devices`
-spreads over machines, `loop` puts these together; `history` is what comes of it. `stack` stands alone.
+`recipe` says how, `learner` takes one step, `judges` look at clips that were kept aside, `watch` shows, `checkpoint` is a run
+in a file, `folder` where these lie, `devices` spreads over machines, `loop` puts all together; `history` is what comes of it.
+`stack` stands alone.
 """
 
-from wavenetlike.train.checkpoint import Checkpoints
+from wavenetlike.train.folder import Checkpoints
 from wavenetlike.train.history import Expected, History, Judged, expected
 from wavenetlike.train.loop import Diverged, train
 from wavenetlike.train.recipe import Recipe

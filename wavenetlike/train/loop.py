@@ -19,18 +19,9 @@ from wavenetlike.analysis import Score
 from wavenetlike.data import Codes, Windows, encode_clips
 from wavenetlike.data.clips import Items
 from wavenetlike.models import WaveNet, check_model
-from wavenetlike.train.checkpoint import (
-    Checkpoints,
-    State,
-    best_bits,
-    keep_last,
-    newest,
-    refusing_folders,
-    sweep,
-    write,
-    write_best,
-)
+from wavenetlike.train.checkpoint import State
 from wavenetlike.train.devices import Devices
+from wavenetlike.train.folder import Checkpoints, Folder
 from wavenetlike.train.history import History, Judged
 from wavenetlike.train.judges import Judges, held_out_judges
 from wavenetlike.train.learner import Learner, select
@@ -174,7 +165,7 @@ class Training:
         here: Devices,
         keeping: Checkpoints | None,
     ):
-        self.recipe, self.judges, self.here, self.keeping = recipe, judges, here, keeping
+        self.recipe, self.judges, self.here = recipe, judges, here
         self.windows = Windows(codes, model.receptive_field, recipe.window, recipe.seed)
         if self.windows.n_short:
             warnings.warn(
@@ -184,19 +175,19 @@ class Training:
         self.learner = Learner(model, recipe, here)
         held_out = judges.codes.fingerprint() if judges else None
         own = {"dtype": str(next(model.parameters()).dtype), "frozen": frozen(model)}
-        self.identity = {**dataclasses.asdict(recipe), **own, "clips": codes.fingerprint(), "held_out": held_out}
+        identity = {**dataclasses.asdict(recipe), **own, "clips": codes.fingerprint(), "held_out": held_out}
+        self.folder = None if keeping is None else Folder(keeping, model.config, identity)
         self.history = History(baselines=(judges or Judges(codes, model, SAMPLED)).baselines())
         self.best: dict[str, Tensor] = {}
         self.kept = (-1, 0.0)
-        self.best_kept = math.inf
-        self.passed_over: set[Path] = set()
 
     def run(self, watchers: list[Watcher]) -> History:
         """All steps that are left, and what was seen in all of them."""
         with contextlib.ExitStack() as stack:
-            if self.keeping is not None:
-                stack.enter_context(_locked(self.keeping, self.here))
-                self._resume(self.keeping)
+            if self.folder is not None:
+                if self.here.is_first:
+                    stack.enter_context(self.folder.locked())
+                self._resume(self.folder)
             self.learner.prepare()
             stack.callback(lambda: self.learner.finish(self.best if self.recipe.patience else {}))
             run = Run(self.learner.model, self.recipe, self.history)
@@ -226,7 +217,7 @@ class Training:
                 self.history.end = "stopped"
             for watcher in watchers:
                 watcher.step(run)
-            if self.keeping and self.keeping.are_due(run.step - self.kept[0], self.history.seconds - self.kept[1]):
+            if self._is_keeping_due(run):
                 self._keep(run)
         self._keep(run)
 
@@ -235,6 +226,11 @@ class Training:
         judged = self.history.held_out[-1].step if self.history.held_out else 0
         is_last = self.recipe.done(run.step, self.history.seconds) >= 1
         return judged < run.step and (is_last or run.step % self.recipe.evaluate_every == 0)
+
+    def _is_keeping_due(self, run: Run) -> bool:
+        """Whether it is time for a checkpoint."""
+        steps, seconds = run.step - self.kept[0], self.history.seconds - self.kept[1]
+        return self.folder is not None and self.folder.asked.are_due(steps, seconds)
 
     def _step(self, run: Run) -> bool:
         """One step of all processes; whether one of them was told to stop."""
@@ -272,22 +268,15 @@ class Training:
         self.history.held_out.append(judged)
         if before is None or judged.bits < before.bits:
             self.best = {name: x.detach().clone() for name, x in self.learner.judged.state_dict().items()}
-            self._keep_best(self.learner.judged, judged.bits)
+            if self.folder and self.here.is_first:
+                self.folder.write_best(self.learner.judged, judged.bits)
         n_since = sum(later.step > self.history.best.step for later in self.history.held_out)  # type: ignore[union-attr]
         if self.recipe.patience and n_since >= self.recipe.patience:
             self.history.end = "patience"
 
-    def _keep_best(self, model: WaveNet, bits: float) -> None:
-        """The best weights in a file, unless better ones are there, of steps that an interruption took back."""
-        if self.keeping is None or not self.here.is_first or bits >= self.best_kept:
-            return
-        self.best_kept = bits
-        with refusing_folders(self.keeping.folder):
-            write_best(self.keeping.best, model, bits)
-
     def _keep(self, run: Run) -> None:
         """A checkpoint of what there is, unless it is there."""
-        if self.keeping is None or self.kept[0] == run.step:
+        if self.folder is None or self.kept[0] == run.step:
             return
         self.kept = run.step, self.history.seconds
         if not self.here.is_first:
@@ -296,12 +285,9 @@ class Training:
         tensors, groups = self.learner.state()
         tensors |= {f"history/{name}": torch.tensor(history.pop(name), dtype=torch.float64) for name in SERIES}
         tensors |= {f"best/{name}": x for name, x in self.best.items()}
-        about = {"identity": self.identity, "optimizer": groups, "history": history}
-        model, path = self.learner.model, self.keeping.path(run.step)
-        with refusing_folders(self.keeping.folder):
-            write(path, State(model.config, model.state_dict(), tensors, about))
-        self.passed_over.discard(path)
-        keep_last(self.keeping, self.passed_over)
+        about = {"identity": self.folder.identity, "optimizer": groups, "history": history}
+        model = self.learner.model
+        self.folder.write(run.step, State(model.config, model.state_dict(), tensors, about))
 
     def _restore(self, state: State) -> None:
         """Everything as it was when ``state`` was kept."""
@@ -318,55 +304,31 @@ class Training:
         self.best = {name: x.to(self.here.device) for name, x in select(state.tensors, "best/").items()}
         self.kept = len(self.history.bits), self.history.seconds
 
-    def _resume(self, keeping: Checkpoints) -> None:
+    def _resume(self, folder: Folder) -> None:
         """Go on from the newest checkpoint, if there is one."""
-        state, self.passed_over = newest(keeping, self.learner.model.config, self.identity)
+        state = folder.newest()
         if state is not None:
             try:
                 self._restore(state)
             except (KeyError, TypeError, ValueError, RuntimeError) as error:
                 raise ValueError(
-                    f"The newest checkpoint in {str(keeping.folder)!r} is whole but lacks what this version needs ({type(error).__name__}); go on with the version that wrote it, or pass another folder to begin anew."
+                    f"The newest checkpoint in {str(folder.path)!r} is whole but lacks what this version needs ({type(error).__name__}); go on with the version that wrote it, or pass another folder to begin anew."
                 ) from error
             if self.here.is_first:
-                self._resume_files(keeping)
+                folder.go_on()
+                self._keep_best_again(folder)
         step = len(self.history.bits)
         if self.here.total(step)[0] != step * self.here.n:
             raise RuntimeError(
-                f"The processes see different checkpoints in {str(keeping.folder)!r}; it must be a folder that all machines share: check where it is mounted."
+                f"The processes see different checkpoints in {str(folder.path)!r}; it must be a folder that all machines share: check where it is mounted."
             )
 
-    def _resume_files(self, keeping: Checkpoints) -> None:
-        """What is beside the checkpoint that the run goes on from: older ones, if there are more than are asked for, and the best weights."""
-        keep_last(keeping, self.passed_over)
-        self.best_kept = best_bits(keeping.best)
+    def _keep_best_again(self, folder: Folder) -> None:
+        """The best weights that the checkpoint knows, if their file is gone."""
         if self.history.best and self.best:
             best = copy.deepcopy(self.learner.judged)
             best.load_state_dict(self.best)
-            self._keep_best(best, self.history.best.bits)
-
-
-@contextlib.contextmanager
-def _locked(keeping: Checkpoints, here: Devices) -> Iterator[None]:
-    """The folder for this run alone."""
-    from filelock import FileLock, Timeout
-
-    folder = Path(keeping.folder)
-    with refusing_folders(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    if not here.is_first:
-        yield
-        return
-    try:
-        with refusing_folders(folder):
-            held = FileLock(folder / ".lock", timeout=10).acquire()
-    except Timeout:
-        raise RuntimeError(
-            f"Another run trains in {str(folder)!r} now; wait for its end, or pass another folder as checkpoints."
-        ) from None
-    with held:
-        sweep(keeping)
-        yield
+            folder.write_best(best, self.history.best.bits)
 
 
 @contextlib.contextmanager
