@@ -22,7 +22,7 @@ test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests --ignore=tests/browser
+	$(BIN)/python -m pytest tests --ignore=tests/browser --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest --nbval notebooks
 
 test-browser: .venv/test
