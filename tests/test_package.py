@@ -121,6 +121,18 @@ print(json.dumps({
 """
 
 
+def test_importing_any_module_draws_nothing():
+    names = [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in sources()]
+    code = (
+        f"import importlib, torch\nbefore = torch.get_rng_state()\nfor name in {names}: importlib.import_module(name)\n"
+    )
+    check = "assert torch.equal(before, torch.get_rng_state())"
+    done = subprocess.run(
+        [sys.executable, "-c", code + check], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_importing_does_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("WAVENETLIKE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))

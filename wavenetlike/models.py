@@ -164,6 +164,10 @@ class WaveNet(nn.Module):
         return self.skip_head(gated)
 
 
+TOY = WaveNetConfig(levels=10, residual_channels=50, gate_channels=6, skip_channels=50)
+"""Of `build_wavenet_toy`; that of `build_wavenet` is ``WaveNetConfig()``."""
+
+
 def build_ar2() -> CausalConv1d:
     """The smallest model of the family: one causal convolution of kernel length 2 on a waveform (batch, 1, time).
 
@@ -174,7 +178,7 @@ def build_ar2() -> CausalConv1d:
 
 def build_wavenet_toy() -> WaveNet:
     """A WaveNet that learns in a minute on a laptop: 10 levels, 3 × 10 layers of kernel 2, Δ = 3070, untrained."""
-    return WaveNet(WaveNetConfig(levels=10, residual_channels=50, gate_channels=6, skip_channels=50))
+    return WaveNet(TOY)
 
 
 def build_wavenet() -> WaveNet:

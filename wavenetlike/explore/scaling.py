@@ -10,10 +10,10 @@ import traitlets
 from wavenetlike.analysis import StepTime, step_time
 from wavenetlike.checks import check_choice
 from wavenetlike.explore.drawn import Drawn, source
-from wavenetlike.models import build_wavenet, build_wavenet_toy
+from wavenetlike.models import TOY, WaveNetConfig
 from wavenetlike.plots import Picture, scaling
 
-CONFIGS = {"wavenet": build_wavenet().config, "toy": build_wavenet_toy().config}
+CONFIGS = {"wavenet": WaveNetConfig(), "toy": TOY}
 PROCESSES = [2**i for i in range(11)]
 BATCHES = [2**i for i in range(13)]
 GIGAFLOPS = [50, 1_000, 5_000, 20_000, 100_000]
@@ -59,16 +59,17 @@ class ScalingExplorer(Drawn):
             )
             for n in PROCESSES
         ]
+        speed_up = [times[0].total / time.total for time in times]
         self.shown = {
             "n": self.n,
             "computing": [time.computing for time in times],
             "sending": [time.sending for time in times],
-            "speed_up": [times[0].total / time.total for time in times],
-            "words": self._words(times),
+            "speed_up": speed_up,
+            "words": self._words(times, speed_up),
         }
 
-    def _words(self, times: list[StepTime]) -> str:
-        i, speed_up = PROCESSES.index(self.n), [times[0].total / time.total for time in times]
+    def _words(self, times: list[StepTime], speed_up: list[float]) -> str:
+        i = PROCESSES.index(self.n)
         computing, sending = 1000 * times[i].computing, 1000 * times[i].sending
         best = max(range(len(PROCESSES)), key=lambda k: speed_up[k])
         idle = " There are fewer windows than processes: some have nothing to do." if self.batch < self.n else ""
