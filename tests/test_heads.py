@@ -20,9 +20,12 @@ BOUND = 30.0
 LOGITS = torch.tensor([0.0, 1.0, -1.0, 2.0, 0.5])
 
 
+def noise(batch: int, levels: int, seed: int = 0) -> torch.Tensor:
+    return SoftmaxHead().noise(1, batch, levels, torch.Generator().manual_seed(seed))[0]
+
+
 def draws(seed: int, **options: object) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    codes = SoftmaxHead().sample(LOGITS.expand(DRAWS, -1), generator=generator, **options)
+    codes = SoftmaxHead().sample(LOGITS.expand(DRAWS, -1), noise(DRAWS, len(LOGITS), seed), **options)
     return torch.bincount(codes, minlength=len(LOGITS))
 
 
@@ -97,11 +100,52 @@ def test_samples_follow_the_softmax_at_every_temperature(temperature):
 
 
 def test_temperature_divides_the_logits():
-    logits = torch.randn(500, 8, generator=torch.Generator().manual_seed(0))
+    logits, drawn = torch.randn(500, 8, generator=torch.Generator().manual_seed(0)), noise(500, 8, 3)
     head = SoftmaxHead()
-    warm = head.sample(logits, temperature=0.7, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(warm, head.sample(logits / 0.7, generator=torch.Generator().manual_seed(3)))
-    assert torch.equal(head.sample(logits, temperature=1e-6), logits.argmax(dim=1))
+    warm = head.sample(logits, drawn, temperature=0.7)
+    assert torch.equal(warm, head.sample(logits / 0.7, drawn))
+    assert torch.equal(head.sample(logits, drawn, temperature=1e-6), logits.argmax(dim=1))
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e-45, 1e-38, 1e38, 1e300])
+def test_the_ends_of_the_temperature(temperature):
+    logits, drawn = 100 * torch.randn(500, 8, generator=torch.Generator().manual_seed(0)), noise(500, 8)
+    expected = (logits if temperature < 1 else drawn).argmax(dim=1)
+    assert torch.equal(SoftmaxHead().sample(logits, drawn, temperature=temperature), expected)
+
+
+@settings(max_examples=50)
+@given(SEEDS, st.integers(1, 40), st.integers(1, 4), st.integers(2, 300), st.integers(1, 40))
+def test_noise_is_the_same_in_one_piece_and_in_several(seed, n, batch, levels, first):
+    one, two = (torch.Generator().manual_seed(seed) for _ in range(2))
+    whole = SoftmaxHead().noise(n, batch, levels, one)
+    assert whole.shape == (n, batch, levels)
+    assert whole.dtype == torch.float32
+    sizes = [min(first, n), n - min(first, n)]
+    parts = [SoftmaxHead().noise(size, batch, levels, two) for size in sizes if size]
+    assert torch.equal(torch.cat(parts), whole)
+
+
+def test_noise_is_standard_gumbel():
+    drawn = SoftmaxHead().noise(100, 10, 100, torch.Generator().manual_seed(0)).double().flatten()
+    # Mean γ = 0.5772 and variance π² / 6; P(x ≤ q) = exp(-exp(-q)).
+    assert drawn.mean().item() == pytest.approx(0.57722, abs=0.02)
+    assert drawn.var().item() == pytest.approx(math.pi**2 / 6, rel=0.02)
+    for q in (-1.5, 0.0, 3.0, 6.0):
+        p = math.exp(-math.exp(-q))
+        assert (drawn <= q).double().mean().item() == pytest.approx(p, abs=4 * math.sqrt(p * (1 - p) / len(drawn)))
+
+
+@settings(max_examples=50)
+@given(SEEDS, st.integers(2, 12), st.data())
+def test_top_k_leaves_the_draws_among_the_likeliest(seed, levels, data):
+    top_k = data.draw(st.integers(1, levels))
+    logits, drawn = torch.randn(50, levels, generator=torch.Generator().manual_seed(seed)), noise(50, levels, seed)
+    codes = SoftmaxHead().sample(logits, drawn, top_k=top_k)
+    assert (logits.topk(top_k, dim=1).indices == codes[:, None]).any(dim=1).all()
+    free = SoftmaxHead().sample(logits, drawn)
+    is_free_within = (logits.topk(top_k, dim=1).indices == free[:, None]).any(dim=1)
+    assert torch.equal(codes[is_free_within], free[is_free_within])
 
 
 def test_same_generator_gives_the_same_samples():
@@ -111,7 +155,7 @@ def test_same_generator_gives_the_same_samples():
 
 def test_greedy_takes_the_likeliest():
     logits = torch.randn(500, 8, generator=torch.Generator().manual_seed(0))
-    codes = SoftmaxHead().sample(logits, temperature=5.0, greedy=True)
+    codes = SoftmaxHead().sample(logits, None, temperature=5.0)
     assert codes.shape == (500,)
     assert torch.equal(codes, logits.argmax(dim=1))
 

@@ -30,7 +30,7 @@ FLOORS = [
     ["explore", "cli"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
-FOLDERS = {"data", "analysis", "train", "explore"}
+FOLDERS = {"data", "analysis", "generate", "train", "explore"}
 """Their files import one another."""
 # What `from wavenetlike import …` gives out lies on all floors up to this one.
 FLOOR["wavenetlike"] = FLOOR["train"]
@@ -84,6 +84,7 @@ def test_imports_run_one_way(path):
         ({"urllib", "http", "socket", "requests", "ssl", "ftplib"}, {"data"}),
         ({"soundfile"}, {"data"}),
         ({"accelerate", "torch_xla"}, {"train"}),
+        ({"numba", "llvmlite"}, {"generate"}),
     ],
     ids=lambda names: "-".join(sorted(names)),
 )
@@ -154,6 +155,8 @@ def test_importing_does_nothing(tmp_path, monkeypatch):
         "tqdm",
         "scipy",
         "pandas",
+        "numba",
+        "llvmlite",
     }
     assert heavy.isdisjoint(seen.pop("modules"))
     expected = {"random state": True, "handlers": 0, "filters": True, "threads": True}

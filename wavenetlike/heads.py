@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -68,19 +69,40 @@ class SoftmaxHead(nn.Module):
         """
         return F.cross_entropy(outputs.mT.flatten(0, 1), targets.flatten(), ignore_index=IGNORED) / math.log(2)
 
+    def noise(self, n: int, batch: int, levels: int, generator: torch.Generator | None = None) -> Tensor:
+        """What decides n draws: standard Gumbel numbers, float32 (n, batch, levels), from a CPU generator; None: torch's global one.
+
+        The largest of logits + Gumbel noise is a draw from softmax(logits) (Gumbel, 1954). Noise comes before any logits are known, and
+        the same draws follow from it whoever computes them; drawn in one piece or in several it is the same.
+        """
+        # NumPy's logarithm, since torch's would wake threads that then wait busily, in the way of those that generate.
+        x = torch.rand(n, batch, levels, generator=generator).numpy()
+        with np.errstate(divide="ignore"):
+            return torch.from_numpy(-np.log(-np.log(x)))
+
     def sample(
-        self,
-        outputs: Tensor,
-        temperature: float = 1.0,
-        greedy: bool = False,
-        generator: torch.Generator | None = None,
+        self, outputs: Tensor, noise: Tensor | None, temperature: float = 1.0, top_k: int | None = None
     ) -> Tensor:
-        """Logits (batch, levels) → codes (batch,), drawn from softmax(logits / temperature), or the likeliest."""
-        if greedy:
+        """Logits (batch, levels) → codes (batch,): drawn from softmax(logits / temperature) with one sample's `noise`, or the likeliest.
+
+        Args:
+            outputs: logits.
+            noise: (batch, levels); None takes the likeliest code.
+            temperature: above 0.
+            top_k: draw only from this many likeliest codes, 1 … levels; None: from all.
+        """
+        if noise is None:
             return outputs.argmax(dim=1)
-        # The likeliest at 0 first, or a very low temperature would make all of them infinite.
-        outputs = outputs - outputs.amax(dim=1, keepdim=True)
-        return torch.multinomial((outputs / temperature).softmax(dim=1), 1, generator=generator)[:, 0]
+        # The likeliest at 0 first, or a very low temperature would make all of them infinite; no float32 is below 1e-45.
+        scores = (outputs - outputs.amax(dim=1, keepdim=True)) / max(temperature, LEAST_TEMPERATURE) + noise
+        if top_k is not None:
+            least = outputs.topk(top_k, dim=1).values[:, -1:]
+            scores = scores.masked_fill(outputs < least, -math.inf)
+        return scores.argmax(dim=1)
+
+
+LEAST_TEMPERATURE = 1e-30
+"""Below it 1 / temperature is no float32 any more, and draws are the likeliest codes anyhow."""
 
 
 class Losses(enum.Enum):

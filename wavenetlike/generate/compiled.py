@@ -1,0 +1,275 @@
+"""The cached algorithm compiled for the CPU: weights packed for `kernel`, queues as rings, one thread or two."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wavenetlike.generate import cached
+from wavenetlike.heads import LEAST_TEMPERATURE
+from wavenetlike.models import WaveNet
+
+if TYPE_CHECKING:
+    from wavenetlike.generate.kernel import Plan
+
+LARGE = 300_000
+"""Multiplications a sample from which on two threads divide the work of one sample, and meet three times in it."""
+
+
+@dataclasses.dataclass
+class Memory:
+    """All that the compiled method remembers between two samples; `play` and `step` write to it in place.
+
+    Attributes:
+        plan: what lies where, see `kernel.Plan`.
+        weights: of the model at the start.
+        lanes: (batch, plan.lane) past inputs, and room to compute in.
+        dilations: of the layers.
+        time: samples since the start.
+        team: how many threads work, and how that is found out.
+    """
+
+    plan: Plan
+    weights: np.ndarray
+    lanes: np.ndarray
+    dilations: np.ndarray
+    team: Team
+    time: int = 0
+
+    @property
+    def logits(self) -> Tensor:
+        """(batch, levels) Of the next code."""
+        first = self.plan.logits
+        return torch.from_numpy(self.lanes[:, first : first + self.plan.levels].copy())
+
+
+@dataclasses.dataclass
+class Team:
+    """One thread or two: both are tried on a few samples, and the faster goes on, for a while: other work on the machine comes and goes.
+
+    Attributes:
+        most: 1 where a second has nothing to do, or no processor.
+        plays: how many pieces have been played.
+        size: what was faster when last tried.
+        seconds: a sample's, by either.
+    """
+
+    most: int
+    plays: int = 0
+    size: int = 1
+    seconds: dict[int, float] = dataclasses.field(default_factory=dict)
+
+    TRIED: ClassVar[int] = 64
+    """Samples in a trial."""
+    AT_ONCE: ClassVar[int] = 400
+    """Samples in any other piece: an interrupt is heard after each."""
+    ROOM: ClassVar[int] = 1_000_000
+    """Numbers of noise in a piece at most."""
+    TRUSTED: ClassVar[int] = 40
+    """Pieces between two trials."""
+
+    def next(self, batch: int, levels: int) -> tuple[int, int]:
+        """How many threads are to play the next piece, and how many samples it has."""
+        most, turn = max(1, self.ROOM // (batch * levels)), self.plays % self.TRUSTED
+        if self.most == 1 or turn > 2:
+            return self.size, min(self.AT_ONCE, most)
+        # Of three trials the first counts for nobody, since what has not been read for a while comes slowly.
+        return (1 if turn == 2 else 2), min(self.TRIED, most)
+
+    def took(self, size: int, n: int, seconds: float) -> None:
+        """Learn from a piece."""
+        self.plays += 1
+        self.seconds[size] = seconds / n
+        self.size = min(self.seconds, key=self.seconds.__getitem__)
+
+
+def start(model: WaveNet, past: Tensor) -> tuple[Memory, Tensor]:
+    """Codes (batch, time ≥ Δ) → the memory, and the logits (batch, levels) of the next code, in one forward pass of the model."""
+    queues, logits = cached.start(model, past)
+    plan, weights = pack(model)
+    has_work = plan.n_parts == 2 or len(past) > 1
+    memory = Memory(
+        plan,
+        weights,
+        _lanes(plan, queues, logits),
+        np.array(model.config.dilations),
+        Team(2 if has_work and cores() > 1 else 1),
+    )
+    return memory, logits.cpu().float()
+
+
+def step(model: WaveNet, memory: Memory, newest: Tensor) -> tuple[Memory, Tensor]:
+    """The memory and the newest code (batch,) → the same memory, one sample later, and the logits (batch, levels) of the next code."""
+    play(memory, newest.cpu().numpy().copy(), given=True)
+    return memory, memory.logits
+
+
+def draw(
+    memory: Memory, n: int | None, noise: Callable[[int], Tensor] | None, temperature: float, top_k: int | None
+) -> Iterator[Tensor]:
+    """The next codes in pieces (batch, m), n in all or without end; ``noise(m)`` gives that of the next m samples, without it the likeliest."""
+    batch, team, done = len(memory.lanes), memory.team, 0
+    while n is None or done < n:
+        size, m = team.next(batch, memory.plan.levels)
+        m = m if n is None else min(m, n - done)
+        codes = np.zeros(m * batch, np.int64)
+        drawn = None if noise is None else noise(m).numpy()
+        begin = time.perf_counter()
+        play(memory, codes, drawn, temperature, top_k, size)
+        team.took(size, m, time.perf_counter() - begin)
+        yield torch.from_numpy(codes.reshape(m, batch)).T
+        done += m
+
+
+def play(
+    memory: Memory,
+    codes: np.ndarray,
+    noise: np.ndarray | None = None,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    n_threads: int = 1,
+    given: bool = False,
+) -> None:
+    """Fill ``codes``, int64 (n · batch,), time by time, or with ``given`` take them; see `kernel.play`."""
+    from wavenetlike.generate import kernel
+
+    plan, batch = memory.plan, len(memory.lanes)
+    drawn = np.zeros(0, np.float32) if noise is None else noise.ravel()
+    words, rows = np.zeros(kernel.N_WORDS, np.int64), np.arange(max(plan.width, plan.n_layers * plan.gate))
+    best = plan.levels if top_k is None else top_k
+
+    def work(me: int) -> None:
+        low, high = (0, batch) if batch == 1 else (batch * me // n_threads, batch * (me + 1) // n_threads)
+        which = np.zeros(plan.n_skip, np.int64)
+        kernel.play(
+            plan, memory.weights, memory.lanes.reshape(-1), memory.dilations, rows, which, words, memory.time, me, n_threads,
+            low, high, batch, codes, given, drawn, np.float32(1 / max(temperature, LEAST_TEMPERATURE)), best,
+        )  # fmt: skip
+
+    _together(work, n_threads, words, kernel.STOPPED)
+    memory.time += len(codes) // batch
+
+
+def _together(work: Callable[[int], None], n_threads: int, words: np.ndarray, stopped: int) -> None:
+    """``work(0)`` in this thread and ``work(1)`` in another, which does not wait for this one when it is interrupted."""
+    other = threading.Thread(target=work, args=(1,), daemon=True)
+    try:
+        if n_threads == 2:
+            other.start()
+        work(0)
+        if n_threads == 2:
+            other.join()
+    except BaseException:
+        words[stopped] = 1
+        if other.is_alive():
+            other.join()
+        raise
+
+
+def cores() -> int:
+    """Processors that this process and torch may use; `torch.set_num_threads` limits both."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, torch.get_num_threads())
+
+
+def pack(model: WaveNet) -> tuple[Plan, np.ndarray]:
+    """The weights of ``model`` as `kernel` reads them, copied, float32, widths filled up with zeros; and what lies where."""
+    from wavenetlike.generate.kernel import Plan, place
+
+    config = model.config
+    state = {name: weight.detach().to("cpu", torch.float32).numpy() for name, weight in model.state_dict().items()}
+    n_layers, n_first = len(config.dilations), config.first_kernel_length
+    n_parts = 2 if config.multiplications >= LARGE else 1
+    width, gate = _up(config.residual_channels), _up(config.gate_channels)
+    n_skip, n_out = (_up(n, n_parts) for n in (config.skip_channels, config.levels))
+
+    def of_layers(name: str, n: int = n_layers) -> list[np.ndarray]:
+        return [state[f"layers.{i}.{name}"] for i in range(n)]
+
+    convs = [_spread(weight, 0, config.gate_channels, gate) for weight in of_layers("gated.conv.weight")]
+    first = _taps(state["first.weight"]) if n_first > 1 else []
+    residuals, biases = of_layers("residual.weight", n_layers - 1), of_layers("residual.bias", n_layers - 1)
+    # The last layer has no residual way; with zeros it is like the others.
+    nothing, none = np.zeros((width, gate), np.float32), np.zeros(width, np.float32)
+    skip = _spread(state["skip_head.skip.weight"][..., 0], 1, config.gate_channels, gate)
+    parts = {
+        "embedding": _fill(state["embedding.weight"], config.levels, width),
+        "first": _join(_matrix(tap, width, width) for tap in first),
+        "first_bias": _fill(state["first.bias"], width) if n_first > 1 else none,
+        "old": _join(_matrix(tap, width, 2 * gate) for conv in convs for tap in _taps(conv)[:-1]),
+        "new": _join(_matrix(conv[..., -1], width, 2 * gate) for conv in convs),
+        "bias": _join(_spread(bias, 0, config.gate_channels, gate) for bias in of_layers("gated.conv.bias")),
+        "residual": _join(_matrix(weight, gate, width) for weight in [*(w[..., 0] for w in residuals), nothing]),
+        "residual_bias": _join(_fill(bias, width) for bias in [*biases, none]),
+        "skip": _matrix(skip, n_layers * gate, n_skip, n_parts),
+        "skip_bias": _fill(state["skip_head.skip.bias"], n_skip),
+        "hidden": _matrix(state["skip_head.hidden.weight"][..., 0], n_skip, n_skip, n_parts),
+        "hidden_bias": _fill(state["skip_head.hidden.bias"], n_skip),
+        "out": _matrix(state["skip_head.out.weight"][..., 0], n_skip, n_out, n_parts),
+        "out_bias": _fill(state["skip_head.out.bias"], n_out),
+    }
+    n_past = sum((config.kernel_length - 1) * dilation for dilation in config.dilations) + n_first - 1
+    rooms = {"rings": n_past * width, "sums": n_layers * 2 * gate, "z": n_layers * gate, "x": width, "newest": width}
+    lane = place(**rooms, skips=n_skip, hiddens=n_skip, logits=n_out, alive=2 * n_skip, best=n_out)
+    widths = {"width": width, "gate": gate, "n_skip": n_skip, "n_out": n_out, "n_parts": n_parts}
+    shape = {"levels": config.levels, "n_layers": n_layers, "n_taps": config.kernel_length, "n_first_taps": n_first}
+    places = place(**{name: part.size for name, part in parts.items()})
+    size = lane.pop("end")
+    del places["end"]
+    return Plan(**shape, **widths, **places, lane=size, **lane), _join(part.ravel() for part in parts.values())
+
+
+def _lanes(plan: Plan, queues: cached.Queues, logits: Tensor) -> np.ndarray:
+    """What `cached` remembers, laid out for `kernel`: every queue a ring that begins with its oldest input."""
+    batch = len(logits)
+    lanes = np.zeros((batch, plan.lane), np.float32)
+    rings = [_fill(q.mT.cpu().float().numpy(), batch, q.shape[2], plan.width).reshape(batch, -1) for q in queues.inputs]
+    if rings:
+        lanes[:, : plan.sums] = np.concatenate(rings, axis=1)
+    lanes[:, plan.logits : plan.logits + plan.levels] = logits.cpu().float().numpy()
+    return lanes
+
+
+def _up(n: int, n_parts: int = 1) -> int:
+    """``n``, rounded up to whole vectors in every part."""
+    from wavenetlike.generate.vectors import WIDTH
+
+    return -(-n // (WIDTH * n_parts)) * WIDTH * n_parts
+
+
+def _fill(x: np.ndarray, *shape: int) -> np.ndarray:
+    """``x`` with zeros after the end of every axis."""
+    return np.pad(x, [(0, wide - n) for n, wide in zip(x.shape, shape, strict=True)])
+
+
+def _spread(x: np.ndarray, axis: int, n: int, wide: int) -> np.ndarray:
+    """Each group of ``n`` along an axis filled up to ``wide``."""
+    groups = x.reshape(*x.shape[:axis], -1, n, *x.shape[axis + 1 :])
+    groups = _fill(groups, *groups.shape[: axis + 1], wide, *groups.shape[axis + 2 :])
+    return groups.reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
+
+
+def _taps(weight: np.ndarray) -> list[np.ndarray]:
+    """(out, in, taps) → each tap (out, in), the oldest first."""
+    return list(np.moveaxis(weight, -1, 0))
+
+
+def _matrix(weight: np.ndarray, n_in: int, n_out: int, n_parts: int = 1) -> np.ndarray:
+    """(out, in) → flat: of each part of the outputs its strips, see `kernel`."""
+    from wavenetlike.generate.vectors import STRIP
+
+    rows = _fill(weight, n_out, n_in).T
+    parts = np.split(rows, n_parts, axis=1)
+    return _join(part[:, o : o + STRIP].ravel() for part in parts for o in range(0, part.shape[1], STRIP))
+
+
+def _join(flat: Iterable[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, np.float32), *flat])

@@ -1,0 +1,256 @@
+"""From arguments to sound: one loop for all methods."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from wavenetlike.checks import check_choice, check_codes, check_int, check_positive, check_seed
+from wavenetlike.generate import cached, compiled, graphed, naive
+from wavenetlike.models import WaveNet, check_model
+
+Method = Literal["auto", "naive", "cached", "compiled"]
+METHODS: dict[str, Any] = {"naive": naive, "cached": cached, "compiled": compiled}
+"""The methods by name; each module has ``start(model, past)`` and ``step(model, memory, newest)``, both → (memory, logits of the next code):
+what is remembered between two samples is passed in and returned. On a GPU "compiled" is `graphed`."""
+
+SHORT = 100
+"""Samples up to which "auto" takes what need not be compiled first."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Generated:
+    """What `generate` made.
+
+    Attributes:
+        waveform: float32 in [-1, 1], (batch, n).
+        codes: int64, (batch, n).
+    """
+
+    waveform: Tensor
+    codes: Tensor
+
+
+def generate(
+    model: WaveNet,
+    n: int,
+    prefix: Tensor | None = None,
+    temperature: float = 1.0,
+    greedy: bool = False,
+    batch: int = 1,
+    condition: None = None,
+    method: Method = "auto",
+    seed: int | None = None,
+    top_k: int | None = None,
+    progress: bool = False,
+) -> Generated:
+    """``n`` new samples from ``model``, after ``prefix`` or after silence. Taught in notebooks/07_fast_generation.ipynb.
+
+    Interrupted, by Ctrl-C or a notebook's stop, it warns and returns what was made so far.
+
+    Args:
+        model: a `WaveNet`; its mode does not matter, since nothing in it behaves otherwise in training, and stays as it is.
+        n: samples, at least 1.
+        prefix: codes (1 or batch, time) that went before, not repeated in the result; None: silence. The model reads them in one
+            forward pass, and of them at most the last Δ.
+        temperature: above 0; the logits are divided by it: below 1 more timid, above 1 wilder.
+        greedy: take the likeliest code each time instead of drawing one. Silence is followed most likely by silence, and stays so.
+        batch: independent sounds made at once, at least 1.
+        condition: None; a `WaveNet` is not conditioned on anything.
+        method: "naive" computes all of the receptive field for every sample; "cached" keeps each layer's past inputs in a queue and
+            computes one column a sample (Fast WaveNet, Paine et al., 2016); "compiled" does the same without Python in between, in
+            float32: on a CPU compiled once in some seconds and kept on disk, on a GPU recorded as a CUDA graph. "auto" is "compiled",
+            or "cached" on other devices and for up to 100 samples.
+        seed: of the draws, 0 … 2³² - 1; None draws from torch's global generator. The same for every method: the codes are equal as
+            long as no two of them are as likely as each other within float32's rounding.
+        top_k: draw only from this many likeliest codes, 1 … levels; None: from all.
+        progress: show a bar.
+
+    Raises:
+        TypeError, ValueError: an argument out of its range, a prefix that is no codes, weights that are not finite.
+    """
+    check_int("n", n, 1, "16000 samples are one second at 16 kHz")
+    pieces = _pieces(model, n, prefix, temperature, greedy, batch, condition, method, seed, top_k)
+    codes, made = torch.empty(batch, n, dtype=torch.int64), 0
+    with _bar(n, progress) as bar:
+        try:
+            for piece in pieces:
+                codes[:, made : made + piece.shape[1]] = piece
+                made += piece.shape[1]
+                bar.update(piece.shape[1])
+        except KeyboardInterrupt:
+            if made == 0:
+                raise
+            warnings.warn(f"Interrupted: {made} of {n} samples were made, and are returned.", stacklevel=2)
+    codes = codes[:, :made]
+    return Generated(model.mu_law.decode(codes), codes)
+
+
+def stream(
+    model: WaveNet,
+    n: int | None = None,
+    block: int = 1600,
+    prefix: Tensor | None = None,
+    temperature: float = 1.0,
+    greedy: bool = False,
+    batch: int = 1,
+    condition: None = None,
+    method: Method = "auto",
+    seed: int | None = None,
+    top_k: int | None = None,
+) -> Iterator[Generated]:
+    """The same sound as from `generate`, block by block as it is made: to play while the rest is computed, or without end.
+
+    Args:
+        n: samples in all, at least 1; None: without end.
+        block: samples in each block, at least 1; the last may be shorter.
+
+    The others are those of `generate`, and refused at once, not when the first block is asked for.
+    """
+    if n is not None:
+        check_int("n", n, 1, "16000 samples are one second at 16 kHz, None has no end")
+    check_int("block", block, 1, "1600 samples are a tenth of a second at 16 kHz")
+    pieces = _pieces(model, n, prefix, temperature, greedy, batch, condition, method, seed, top_k)
+    return _blocks(model, pieces, block)
+
+
+def _blocks(model: WaveNet, pieces: Iterator[Tensor], block: int) -> Iterator[Generated]:
+    made: list[Tensor] = []
+    for piece in itertools.chain(pieces, [None]):
+        if piece is not None:
+            made.append(piece)
+        while made and (piece is None or sum(part.shape[1] for part in made) >= block):
+            codes = torch.cat(made, dim=1)
+            made = [codes[:, block:]] if codes.shape[1] > block else []
+            codes = codes[:, :block].contiguous()
+            yield Generated(model.mu_law.decode(codes), codes)
+
+
+@torch.no_grad()
+def teacher_force(model: WaveNet, codes: Tensor, prefix: Tensor | None = None, method: Method = "auto") -> Tensor:
+    """What generation would predict, had it drawn ``codes``: (batch, time) → logits (batch, levels, time), those at t of the code at t.
+
+    So each method can be held against the others, and against the model's own forward pass. Taught in notebooks/07_fast_generation.ipynb.
+
+    Args:
+        codes: int64 in [0, levels).
+        prefix, method: as in `generate`.
+
+    Raises:
+        TypeError, ValueError: as in `generate`.
+    """
+    check_model(model)
+    check_codes(codes, model.config.levels)
+    how = _method(model, method, codes.shape[1])
+    device = model.embedding.weight.device
+    memory, logits = how.start(model, _past(model, prefix, len(codes)).to(device))
+    seen = [logits.cpu()]
+    for newest in codes.T[:-1]:
+        memory, logits = how.step(model, memory, newest.to(device))
+        seen.append(logits.cpu())
+    return torch.stack(seen, dim=2)
+
+
+def _pieces(
+    model: WaveNet,
+    n: int | None,
+    prefix: Tensor | None,
+    temperature: float,
+    greedy: bool,
+    batch: int,
+    condition: None,
+    method: str,
+    seed: int | None,
+    top_k: int | None,
+) -> Iterator[Tensor]:
+    """Check what all share, and begin: codes (batch, m), in pieces as the method makes them."""
+    check_model(model)
+    check_int("batch", batch, 1, "1 makes one sound")
+    check_positive("temperature", temperature, "1.0, or greedy=True for the likeliest code each time")
+    if condition is not None:
+        raise ValueError(
+            f"condition={condition!r} was passed; this WaveNet is not conditioned on anything, so it must be None: leave it out."
+        )
+    if seed is not None:
+        check_seed(seed)
+    if top_k is not None:
+        levels = model.config.levels
+        check_int("top_k", top_k, 1, f"of {levels} codes 5 are few, None is all", levels)
+    how = _method(model, method, n)
+    _check_weights(model)
+    past = _past(model, prefix, batch).to(model.embedding.weight.device)
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    noise = functools.partial(model.head.noise, batch=batch, levels=model.config.levels, generator=generator)
+    return _draw(model, how, past, n, None if greedy else noise, float(temperature), top_k)
+
+
+@torch.no_grad()
+def _draw(
+    model: WaveNet,
+    how: Any,
+    past: Tensor,
+    n: int | None,
+    noise: Callable[[int], Tensor] | None,
+    temperature: float,
+    top_k: int | None,
+) -> Iterator[Tensor]:
+    memory, logits = how.start(model, past)
+    if how is compiled:
+        yield from compiled.draw(memory, n, noise, temperature, top_k)
+    elif how is graphed:
+        yield from graphed.draw(model, memory, n, noise, temperature, top_k)
+    else:
+        newest: Tensor | None = None
+        for _ in itertools.count() if n is None else range(n):
+            if newest is not None:
+                memory, logits = how.step(model, memory, newest.to(past.device))
+            newest = model.head.sample(logits.cpu(), None if noise is None else noise(1)[0], temperature, top_k)
+            yield newest[:, None]
+
+
+def _method(model: WaveNet, method: str, n: int | None) -> Any:
+    """The module of a method, for this model's device."""
+    check_choice("method", method, get_args(Method))
+    kind = model.embedding.weight.device.type
+    if method == "auto":
+        is_short = n is not None and n <= SHORT
+        method = "compiled" if kind in ("cpu", "cuda") and not is_short else "cached"
+    if method == "compiled" and kind not in ("cpu", "cuda"):
+        raise ValueError(
+            f"method='compiled' was passed for a model on {kind!r}; it must be on a CPU or a CUDA GPU: try model.cpu(), or method='cached'."
+        )
+    return graphed if method == "compiled" and kind == "cuda" else METHODS[method]
+
+
+def _check_weights(model: WaveNet) -> None:
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise ValueError(
+                f"The model's weights hold NaN or infinite numbers, first in {name!r}; all must be finite: load weights from before its training diverged."
+            )
+
+
+def _past(model: WaveNet, prefix: Tensor | None, batch: int) -> Tensor:
+    """The last Δ codes before the first new one, (batch, Δ): silence, then the prefix."""
+    silence = torch.full((batch, model.receptive_field), model.mu_law.silence)
+    if prefix is None:
+        return silence
+    check_codes(prefix, model.config.levels)
+    if len(prefix) not in (1, batch):
+        raise ValueError(
+            f"The prefix has a batch of {len(prefix)}; it must be 1 or batch={batch}: pass prefix[:1], or batch={len(prefix)}."
+        )
+    return torch.cat([silence, prefix.cpu().expand(batch, -1)], dim=1)[:, -model.receptive_field :]
+
+
+def _bar(n: int, progress: bool) -> Any:
+    from tqdm.auto import tqdm
+
+    return tqdm(total=n, disable=not progress, desc="generating", unit="sample")
