@@ -91,10 +91,11 @@ class Team:
         self.size = min(self.seconds, key=self.seconds.__getitem__)
 
 
+@torch.no_grad()
 def start(model: WaveNet, past: Tensor) -> tuple[Memory, Tensor]:
     """Codes (batch, time ≥ Δ) → the memory, and the logits (batch, levels) of the next code, in one forward pass of the model."""
     queues, logits = cached.start(model, past)
-    plan, weights = pack(model)
+    plan, weights = pack(model, len(past))
     has_work = plan.n_parts == 2 or len(past) > 1
     memory = Memory(
         plan,
@@ -116,7 +117,7 @@ def draw(
     memory: Memory, n: int | None, noise: Callable[[int], Tensor] | None, temperature: float, top_k: int | None
 ) -> Iterator[Tensor]:
     """The next codes in pieces (batch, m), n in all or without end; ``noise(m)`` gives that of the next m samples, without it the likeliest."""
-    batch, team, done = len(memory.lanes), memory.team, 0
+    batch, team, done = memory.plan.batch, memory.team, 0
     while n is None or done < n:
         size, m = team.next(batch, memory.plan.levels)
         m = m if n is None else min(m, n - done)
@@ -141,7 +142,7 @@ def play(
     """Fill ``codes``, int64 (n · batch,), time by time, or with ``given`` take them; see `kernel.play`."""
     from wavenetlike.generate import kernel
 
-    plan, batch = memory.plan, len(memory.lanes)
+    plan, batch = memory.plan, memory.plan.batch
     drawn = np.zeros(0, np.float32) if noise is None else noise.ravel()
     words, rows = np.zeros(kernel.N_WORDS, np.int64), np.arange(max(plan.width, plan.n_layers * plan.gate))
     best = plan.levels if top_k is None else top_k
@@ -151,7 +152,7 @@ def play(
         which = np.zeros(plan.n_skip, np.int64)
         kernel.play(
             plan, memory.weights, memory.lanes.reshape(-1), memory.dilations, rows, which, words, memory.time, me, n_threads,
-            low, high, batch, codes, given, drawn, np.float32(1 / max(temperature, LEAST_TEMPERATURE)), best,
+            low, high, codes, given, drawn, np.float32(1 / max(temperature, LEAST_TEMPERATURE)), best,
         )  # fmt: skip
 
     _together(work, n_threads, words, kernel.STOPPED)
@@ -159,19 +160,29 @@ def play(
 
 
 def _together(work: Callable[[int], None], n_threads: int, words: np.ndarray, stopped: int) -> None:
-    """``work(0)`` in this thread and ``work(1)`` in another, which does not wait for this one when it is interrupted."""
-    other = threading.Thread(target=work, args=(1,), daemon=True)
+    """``work(0)`` in this thread and ``work(1)`` in another; where one of them ends with an error, the other does not wait for it."""
+    failed: list[BaseException] = []
+
+    def help() -> None:
+        try:
+            work(1)
+        except BaseException as error:
+            failed.append(error)
+            words[stopped] = 1
+
+    other = threading.Thread(target=help, daemon=True)
     try:
         if n_threads == 2:
             other.start()
         work(0)
-        if n_threads == 2:
-            other.join()
     except BaseException:
         words[stopped] = 1
-        if other.is_alive():
-            other.join()
         raise
+    finally:
+        if other.ident is not None:
+            other.join()
+    if failed:
+        raise failed[0]
 
 
 def cores() -> int:
@@ -180,7 +191,7 @@ def cores() -> int:
     return min(allowed, torch.get_num_threads())
 
 
-def pack(model: WaveNet) -> tuple[Plan, np.ndarray]:
+def pack(model: WaveNet, batch: int) -> tuple[Plan, np.ndarray]:
     """The weights of ``model`` as `kernel` reads them, copied, float32, widths filled up with zeros; and what lies where."""
     from wavenetlike.generate.kernel import Plan, place
 
@@ -220,7 +231,13 @@ def pack(model: WaveNet) -> tuple[Plan, np.ndarray]:
     rooms = {"rings": n_past * width, "sums": n_layers * 2 * gate, "z": n_layers * gate, "x": width, "newest": width}
     lane = place(**rooms, skips=n_skip, hiddens=n_skip, logits=n_out, alive=2 * n_skip, best=n_out)
     widths = {"width": width, "gate": gate, "n_skip": n_skip, "n_out": n_out, "n_parts": n_parts}
-    shape = {"levels": config.levels, "n_layers": n_layers, "n_taps": config.kernel_length, "n_first_taps": n_first}
+    shape = {
+        "batch": batch,
+        "levels": config.levels,
+        "n_layers": n_layers,
+        "n_taps": config.kernel_length,
+        "n_first_taps": n_first,
+    }
     places = place(**{name: part.size for name, part in parts.items()})
     size = lane.pop("end")
     del places["end"]
@@ -229,7 +246,7 @@ def pack(model: WaveNet) -> tuple[Plan, np.ndarray]:
 
 def _lanes(plan: Plan, queues: cached.Queues, logits: Tensor) -> np.ndarray:
     """What `cached` remembers, laid out for `kernel`: every queue a ring that begins with its oldest input."""
-    batch = len(logits)
+    batch = plan.batch
     lanes = np.zeros((batch, plan.lane), np.float32)
     rings = [_fill(q.mT.cpu().float().numpy(), batch, q.shape[2], plan.width).reshape(batch, -1) for q in queues.inputs]
     if rings:

@@ -37,6 +37,7 @@ class Memory:
     logits: Tensor
 
 
+@torch.no_grad()
 def start(model: WaveNet, past: Tensor) -> tuple[Memory, Tensor]:
     """Codes (batch, time ≥ Δ) → the memory, and the logits (batch, levels) of the next code, in one forward pass."""
     queues, logits = cached.start(model, past)
@@ -45,6 +46,7 @@ def start(model: WaveNet, past: Tensor) -> tuple[Memory, Tensor]:
     return Memory(rings, time, past[:, -1].clone(), logits.clone()), logits
 
 
+@torch.no_grad()
 def step(model: WaveNet, memory: Memory, newest: Tensor) -> tuple[Memory, Tensor]:
     """The memory and the newest code (batch,) → the same memory, one sample later, and the logits (batch, levels) of the next code."""
     memory.newest.copy_(newest)
@@ -112,7 +114,7 @@ def draw(
         t.zero_()
         for _ in range(m):
             play()
-        yield codes[:m].T.cpu()
+        yield codes[:m].T.clone().cpu()
         done += m
 
 

@@ -35,6 +35,8 @@ N_WORDS = 40
 class Plan(NamedTuple):
     """Widths, rounded up, and where things begin: in the weights, and in the memory of a lane, which is one independent sound."""
 
+    batch: int
+    """Lanes."""
     levels: int
     n_layers: int
     n_taps: int
@@ -156,7 +158,7 @@ def add_old(
         for tap in range(n_old):
             matrix = plan.old + (i * n_old + tap) * width * n_sums
             x = ring + (time + tap * dilations[i]) % length * width
-            multiply(memory, y, x, plan.lane, n_lanes, w, -1, matrix, width, n_sums, rows, 0, width)
+            multiply(memory, y, x, plan.lane, n_lanes, w, -1, matrix, width, n_sums, rows, 0, width, plan.batch == 1)
         ring += length * width
         if heard >= 0:
             tell(words, OLD_DONE, heard + i + 1)
@@ -172,7 +174,9 @@ def add_first(plan: Plan, w: Array, memory: Array, rows: Array, time: int, lane:
     for tap in range(length + 1):
         x = own + (plan.newest if tap == length else plan.rings + (time + tap) % length * width)
         matrix = plan.first + tap * width * width
-        multiply(memory, own + plan.x, x, plan.lane, n_lanes, w, base, matrix, width, width, rows, 0, width)
+        multiply(
+            memory, own + plan.x, x, plan.lane, n_lanes, w, base, matrix, width, width, rows, 0, width, plan.batch == 1
+        )
         base = -1
     for other in range(n_lanes):
         place = own + other * plan.lane
@@ -202,7 +206,9 @@ def add_new(
         if heard >= 0:
             wait(words, OLD_DONE, heard + i + 1)
         matrix = plan.new + i * width * n_sums
-        multiply(memory, y, own + plan.x, plan.lane, n_lanes, w, -1, matrix, width, n_sums, rows, 0, width)
+        multiply(
+            memory, y, own + plan.x, plan.lane, n_lanes, w, -1, matrix, width, n_sums, rows, 0, width, plan.batch == 1
+        )
         for other in range(n_lanes):
             place = other * plan.lane
             if length:
@@ -210,7 +216,10 @@ def add_new(
             gate(memory, z + place, y + place, plan.gate)
             add(memory, own + place + plan.x, w, plan.residual_bias + i * width, width)
         matrix = plan.residual + i * plan.gate * width
-        multiply(memory, own + plan.x, z, plan.lane, n_lanes, w, -1, matrix, plan.gate, width, rows, 0, plan.gate)
+        multiply(
+            memory, own + plan.x, z, plan.lane, n_lanes, w, -1, matrix, plan.gate, width, rows, 0, plan.gate,
+            plan.batch == 1,
+        )  # fmt: skip
         ring += length * width
         if heard >= 0:
             tell(words, Z_DONE, heard + i + 1)
@@ -218,7 +227,15 @@ def add_new(
 
 @inlined
 def add_skips(
-    plan: Plan, w: Array, memory: Array, rows: Array, words: Array, part: int, lane: int, n_lanes: int, heard: int
+    plan: Plan,
+    w: Array,
+    memory: Array,
+    rows: Array,
+    words: Array,
+    part: int,
+    lane: int,
+    n_lanes: int,
+    heard: int,
 ) -> None:
     """One part of the sum of all skip ways; as soon as z are there."""
     share, n_rows, own = plan.n_skip // plan.n_parts, plan.n_layers * plan.gate, lane * plan.lane
@@ -228,14 +245,17 @@ def add_skips(
         if heard >= 0:
             wait(words, Z_DONE, heard + i + n)
         y, z = own + plan.skips + part * share, own + plan.z + first
-        multiply(memory, y, z, plan.lane, n_lanes, w, base, matrix, n_rows, share, rows, first, n * plan.gate)
+        multiply(
+            memory, y, z, plan.lane, n_lanes, w, base, matrix, n_rows, share, rows, first, n * plan.gate,
+            plan.batch == 1,
+        )  # fmt: skip
         base = -1
 
 
 @inlined
 def relu(plan: Plan, memory: Array, of: int, to: int, which: Array, n_lanes: int) -> int:
     """How many of the inputs at ``of`` ReLU leaves; their numbers go to ``which``, their values to ``to``."""
-    if n_lanes > 1:  # Among several lanes hardly any input is zero in all.
+    if plan.batch > 1:  # Among several lanes hardly any input is zero in all.
         for place in range(0, n_lanes * plan.lane, plan.lane):
             for i in range(plan.n_skip):
                 memory[place + to + i] = max(memory[place + of + i], np.float32(0))
@@ -273,8 +293,9 @@ def add_alive(
     n = relu(plan, memory, own + of, alive, which, n_lanes)
     first, rows = base + part * share, matrix + part * share * plan.n_skip
     multiply(
-        memory, own + to + part * share, alive, plan.lane, n_lanes, w, first, rows, plan.n_skip, share, which, 0, n
-    )
+        memory, own + to + part * share, alive, plan.lane, n_lanes, w, first, rows, plan.n_skip, share, which, 0,
+        n, plan.batch == 1,
+    )  # fmt: skip
 
 
 @inlined
@@ -313,7 +334,7 @@ def choose(plan: Plan, memory: Array, own: int, noise: Array, noise0: int, over_
 
 
 @compiled(
-    PLAN, FLOATS, FLOATS, INTS, INTS, INTS, INTS, INT, INT, INT, INT, INT, INT, INTS, types.boolean, FLOATS, FLOAT, INT
+    PLAN, FLOATS, FLOATS, INTS, INTS, INTS, INTS, INT, INT, INT, INT, INT, INTS, types.boolean, FLOATS, FLOAT, INT
 )
 def play(
     plan: Plan,
@@ -328,7 +349,6 @@ def play(
     n_threads: int,
     low: int,
     high: int,
-    batch: int,
     codes: Array,
     is_given: bool,
     noise: Array,
@@ -346,17 +366,17 @@ def play(
     weights. ``which`` is a thread's own room.
     """
     is_shared = n_threads == 2 and plan.n_parts == 2
-    is_divided = is_shared and batch == 1
-    first, last = (0, batch) if is_shared else (low, high)
+    is_divided = is_shared and plan.batch == 1
+    first, last = (0, plan.batch) if is_shared else (low, high)
     heard, met = -1, 0
-    for t in range(len(codes) // batch):
+    for t in range(len(codes) // plan.batch):
         if is_divided:
             heard = t * plan.n_layers
         if me == 1 or not is_divided:
             add_old(plan, w, memory, dilations, rows, words, time + t, low, high - low, heard)
         if me == 0 or not is_divided:
             for lane in range(low, high):
-                own, now = lane * plan.lane, t * batch + lane
+                own, now = lane * plan.lane, t * plan.batch + lane
                 if not is_given:
                     codes[now] = choose(
                         plan, memory, own, noise, now * plan.levels if len(noise) else -1, over_temperature, n_best
@@ -377,7 +397,9 @@ def play(
                 if step == 0:
                     add_skips(plan, w, memory, rows, words, part, first, last - first, heard)
                 else:
-                    add_alive(plan, w, memory, which, of, to, n_out, matrix, base, part, me, first, last - first)
+                    add_alive(
+                        plan, w, memory, which, of, to, n_out, matrix, base, part, me, first, last - first,
+                    )  # fmt: skip
             if is_shared:
                 met += 1
                 meet(words, me, met)

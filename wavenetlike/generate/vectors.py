@@ -62,14 +62,13 @@ def _constant(number: float) -> Any:
 
 
 def _emit_products(
-    builder: Any, sums: list[Any], rows: Any, inputs: list[Any], which: Any, n: Any, stride: Any
+    builder: Any, sums: list[Any], rows: Any, inputs: list[Any], which: Any, n: Any, stride: Any, copies: int = 1
 ) -> None:
     """sums[lane][v] += Σ_j row ``which[j]``, vector v · inputs[lane][j], over n rows that are ``stride`` floats apart.
 
-    Where there are few sums, they are held several times, for inputs that follow each other: else each addition would wait for the last.
+    Few sums may be held in several copies, for inputs that follow each other: else each addition waits for the last.
     """
     n_vectors = len(sums) // len(inputs)
-    copies = max(1, TILE // len(sums))
     zero = _constant(0.0)
     held = []
     for copy in range(copies):
@@ -135,14 +134,21 @@ def _function(builder: Any, name: str, args: list[Any], emit: Callable[..., None
     builder.call(function, args)
 
 
-def _emit_lane(builder: Any, y: Any, w: Any, x: Any, which: Any, n: Any, n_vectors: Any) -> None:
-    """y += products of ``n`` rows of a strip with x, for one lane."""
+def _emit_lane(copied: bool) -> Callable[..., None]:
+    """y += products of ``n`` rows of a strip with x, for one lane.
 
-    def case(width: int) -> None:
-        sums = [_vector_at(builder, y, WIDTH * v) for v in range(width)]
-        _emit_products(builder, sums, w, [x], which, n, INDEX(WIDTH * width))
+    Of several lanes each is added up in the order of its inputs, without copies, so that it does not matter which are computed together.
+    """
 
-    _switch(builder, n_vectors, TILE, case)
+    def emit(builder: Any, y: Any, w: Any, x: Any, which: Any, n: Any, n_vectors: Any) -> None:
+        def case(width: int) -> None:
+            sums = [_vector_at(builder, y, WIDTH * v) for v in range(width)]
+            copies = TILE // width if copied else 1
+            _emit_products(builder, sums, w, [x], which, n, INDEX(WIDTH * width), copies)
+
+        _switch(builder, n_vectors, TILE, case)
+
+    return emit
 
 
 def _emit_groups(builder: Any, y: Any, w: Any, x: Any, which: Any, *counts: Any) -> None:
@@ -168,7 +174,7 @@ def _emit_groups(builder: Any, y: Any, w: Any, x: Any, which: Any, *counts: Any)
 
 def _emit_strips(builder: Any, y: Any, base: Any, w: Any, x: Any, which: Any, *counts: Any) -> None:
     """Strip by strip; for several lanes some rows at a time."""
-    has_base, lane_size, n_lanes, n_rows, n_out, n = counts
+    has_base, is_alone, lane_size, n_lanes, n_rows, n_out, n = counts
     strip, at_once = INDEX(STRIP), INDEX(ROWS_AT_ONCE)
     n_strips = builder.sdiv(builder.add(n_out, INDEX(STRIP - 1)), strip)
     n_pieces = builder.sdiv(builder.add(n, INDEX(ROWS_AT_ONCE - 1)), at_once)
@@ -179,9 +185,9 @@ def _emit_strips(builder: Any, y: Any, base: Any, w: Any, x: Any, which: Any, *c
         with builder.if_then(has_base), cgutils.for_range(builder, n_lanes) as lane:
             start = _at(builder, to, builder.mul(lane.index, lane_size))
             _function(builder, "copy", [start, _at(builder, base, o), builder.mul(n_vectors, INDEX(WIDTH))], _emit_copy)
-        with builder.if_else(builder.icmp_signed("==", n_lanes, INDEX(1))) as (one, several):
+        with builder.if_else(is_alone) as (one, several):
             with one:
-                _function(builder, "lane", [to, rows, x, which, n, n_vectors], _emit_lane)
+                _function(builder, "lane", [to, rows, x, which, n, n_vectors], _emit_lane(copied=True))
             with several, cgutils.for_range(builder, n_pieces) as piece:
                 row = builder.mul(piece.index, at_once)
                 few, n_groups = _least(builder, builder.sub(n, row), at_once), builder.sdiv(n_lanes, INDEX(GROUP))
@@ -192,7 +198,7 @@ def _emit_strips(builder: Any, y: Any, base: Any, w: Any, x: Any, which: Any, *c
                 with cgutils.for_range(builder, builder.sub(n_lanes, done)) as lane:
                     start = builder.mul(builder.add(done, lane.index), lane_size)
                     one_lane = [_at(builder, to, start), rows, _at(builder, of, start), chosen, few, n_vectors]
-                    _function(builder, "lane", one_lane, _emit_lane)
+                    _function(builder, "lane_of_several", one_lane, _emit_lane(copied=False))
 
 
 def _least(builder: Any, a: Any, b: Any) -> Any:
@@ -202,21 +208,23 @@ def _least(builder: Any, a: Any, b: Any) -> Any:
 @intrinsic
 def multiply(
     _: Any, memory: Any, y0: Any, x0: Any, lane_size: Any, n_lanes: Any, w: Any, base0: Any, w0: Any, n_rows: Any, n_out: Any,
-    which: Any, j0: Any, n: Any,
+    which: Any, j0: Any, n: Any, is_alone: Any,
 ) -> Any:  # fmt: skip
     """memory[y0 + o] = w[base0 + o] + Σ_{j < n} weight of row which[j0 + j] and output o · memory[x0 + j], o < n_out, for every lane.
 
     The matrix (n_rows → n_out) begins at w[w0], in strips of `STRIP` outputs; a lane's numbers begin ``lane_size`` after those of the lane
-    before. With base0 < 0 the products are added to what stands there.
+    before, ``is_alone`` says that there are no others. With base0 < 0 the products are added to what stands there.
     """
     whole = types.int64
-    signature = types.void(memory, *[whole] * 4, w, *[whole] * 4, which, whole, whole)
+    signature = types.void(memory, *[whole] * 4, w, *[whole] * 4, which, whole, whole, types.boolean)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         bases = [(0, 1), (5, 6), (5, 7), (0, 2), (10, 11)]
         places = [_at(builder, _data(context, builder, signature.args[i], args[i]), args[at]) for i, at in bases]
         has_base = builder.icmp_signed(">=", args[6], INDEX(0))
-        _function(builder, "strips", [*places, has_base, args[3], args[4], args[8], args[9], args[12]], _emit_strips)
+        _function(
+            builder, "strips", [*places, has_base, args[13], args[3], args[4], args[8], args[9], args[12]], _emit_strips
+        )
         return context.get_dummy_value()
 
     return signature, generate
