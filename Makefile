@@ -5,6 +5,7 @@
 # make notebooks   runs the notebooks anew, without a network, and stores what they print
 # make bench-data   measures how fast training examples come, and in how much memory; 2 GB of disk, some two minutes
 # make bench-train   measures a training step, beside a textbook's, and in two processes; some six minutes
+# make bench-generate   measures how fast sound is made, beside a textbook's queues; some two minutes
 # make bench-widgets   measures how fast explorers follow a key, in JupyterLab; needs Chromium or Chrome
 # Each sets up .venv first, where that has not been done since pyproject.toml changed.
 
@@ -13,7 +14,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Only in a container is one root, and there JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: lab test test-browser test-tpu notebooks bench-data bench-train bench-widgets
+.PHONY: lab test test-browser test-tpu notebooks bench-data bench-train bench-generate bench-widgets
 
 lab: .venv/lab
 	$(BIN)/jupyter lab notebooks $(AS_ROOT)
@@ -40,6 +41,9 @@ bench-data: .venv/test
 bench-train: .venv/test
 	$(BIN)/python benchmarks/train.py
 	$(BIN)/python benchmarks/processes.py
+
+bench-generate: .venv/test
+	$(BIN)/python benchmarks/generate.py
 
 bench-widgets: .venv/test
 	$(BIN)/python benchmarks/widgets.py
