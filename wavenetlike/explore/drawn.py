@@ -83,8 +83,12 @@ class Drawn(anywidget.AnyWidget, Kept):
 
     def __init__(self, **traits: Any):
         super().__init__(**traits)
-        # The page says so when nothing has been changed for a while.
-        self.on_msg(lambda *_: self.keep())
+        self.on_msg(self._rest)
+
+    def _rest(self, _widget: object, content: Any, _buffers: object) -> None:
+        """The page says so when nothing has been changed for a while."""
+        if content.get("kind") == "rest":
+            self.keep()
 
     def alive(self) -> str:
         if self.needs_kernel:

@@ -1,0 +1,178 @@
+"""A model heard while it generates: temperature, seed and beginning are chosen, the sound plays as it is made, and can be stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import traitlets
+from torch import Tensor
+
+from wavenetlike.checks import check_between, check_codes, check_int, check_seed
+from wavenetlike.data import bundled_clips
+from wavenetlike.explore.drawn import Drawn, source
+from wavenetlike.generate import generate, stream
+from wavenetlike.models import WaveNet, check_model, pretrained
+from wavenetlike.plots import Picture, waveforms
+
+TEMPERATURES = [round(0.05 * i, 2) for i in range(2, 41)]
+LENGTHS = [0.5, 1.0, 2.0, 5.0, 10.0, 30.0]
+BLOCK = 0.1
+"""Seconds that are sent to the page at once."""
+BEFORE = 0.25
+"""Seconds of a beginning that are heard before its continuation."""
+
+
+class SoundExplorer(Drawn):
+    """`explore_sound`; ``sound`` is what was made last, (1, time), with the end of its beginning before it."""
+
+    _esm = source("common.js", "sound.js")
+    needs_kernel = True
+    temperature = traitlets.Float(1.0).tag(sync=True)
+    greedy = traitlets.Bool(False).tag(sync=True)
+    seed = traitlets.Int(0).tag(sync=True)
+    seconds = traitlets.Float(2.0).tag(sync=True)
+    beginning = traitlets.Int(0).tag(sync=True)
+    temperatures = traitlets.List(TEMPERATURES).tag(sync=True)
+    lengths = traitlets.List(LENGTHS).tag(sync=True)
+    beginnings: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    sample_rate = traitlets.Int(16000).tag(sync=True)
+    shown = traitlets.Dict().tag(sync=True)
+    first = traitlets.Bytes().tag(sync=True)
+
+    def __init__(self, model: WaveNet, prefixes: Mapping[str, Tensor], **traits: Any):
+        self._model, self._prefixes = model, [None, *prefixes.values()]
+        self._run, self._thread, self._stopped = 0, threading.Thread(), threading.Event()
+        self.sound = torch.zeros(1, 0)
+        super().__init__(beginnings=["silence", *prefixes], **traits)
+        self.on_msg(self._answer)
+        self._end(torch.cat([self._before(), generate(model, self._n(), **self._options()).waveform], dim=1))
+        self.first = self.sound.numpy().tobytes()
+
+    @traitlets.validate("temperature", "seconds")
+    def _is_in_range(self, proposal: Any) -> float:
+        allowed = TEMPERATURES if proposal.trait.name == "temperature" else LENGTHS
+        check_between(proposal.trait.name, proposal.value, allowed[0], allowed[-1], "the slider has those between")
+        return min(allowed, key=lambda value: abs(value - proposal.value))
+
+    @traitlets.validate("seed")
+    def _is_seed(self, proposal: Any) -> int:
+        check_seed(proposal.value)
+        return int(proposal.value)
+
+    @traitlets.validate("beginning")
+    def _is_place(self, proposal: Any) -> int:
+        check_int("beginning", proposal.value, 0, "0 is silence", len(self.beginnings) - 1)
+        return int(proposal.value)
+
+    def play(self) -> None:
+        """Begin to generate, in a thread of its own: the page hears every block when it is made."""
+        self.stop()
+        self._run += 1
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._make, args=(self._run, self._stopped), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the generation after the block that is being made; what was made stays."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def picture(self) -> Picture:
+        """The sound that was made last, as a figure."""
+        return waveforms({"generated": self.sound[0]}, self.sample_rate, self.shown["alt"])
+
+    def words(self) -> str:
+        return str(self.shown["words"])
+
+    def _answer(self, _widget: object, content: Any, _buffers: object) -> None:
+        if content.get("kind") == "play":
+            self.play()
+        elif content.get("kind") == "stop":
+            self.stop()
+
+    def _n(self) -> int:
+        return round(self.seconds * self.sample_rate)
+
+    def _options(self) -> dict[str, Any]:
+        names = ("temperature", "greedy", "seed")
+        return {"prefix": self._prefixes[self.beginning], **{name: getattr(self, name) for name in names}}
+
+    def _before(self) -> Tensor:
+        prefix = self._prefixes[self.beginning]
+        if prefix is None:
+            return torch.zeros(1, 0)
+        return self._model.mu_law.decode(prefix[:, -round(BEFORE * self.sample_rate) :])
+
+    def _make(self, run: int, stopped: threading.Event) -> None:
+        before, n = self._before(), self._n()
+        made = [before]
+        self._tell(run, before, before.shape[1] + n)
+        for block in stream(self._model, n, block=round(BLOCK * self.sample_rate), **self._options()):
+            made.append(block.waveform)
+            self._tell(run, block.waveform, before.shape[1] + n)
+            if stopped.is_set():
+                break
+        self._end(torch.cat(made, dim=1))
+        self.send({"kind": "end", "run": run})
+
+    def _tell(self, run: int, waveform: Tensor, total: int) -> None:
+        self.send({"kind": "block", "run": run, "total": total}, [waveform[0].numpy().tobytes()])
+
+    def _end(self, sound: Tensor) -> None:
+        self.sound = sound
+        length = sound.shape[1] / self.sample_rate
+        how = "the likeliest code each time" if self.greedy else f"temperature {self.temperature:g}, seed {self.seed}"
+        peak = float(sound.abs().max()) if sound.numel() else 0.0
+        words = f"{length:.2f} s, from {self.beginnings[self.beginning]}, {how}: peak {peak:.2f}."
+        self.shown = {"words": words, "alt": f"A waveform that the model made: {words}"}
+
+
+def explore_sound(
+    model: WaveNet | None = None,
+    prefixes: Mapping[str, Tensor] | None = None,
+    seconds: float = 1.0,
+    sample_rate: int = 16000,
+    seed: int = 0,
+) -> SoundExplorer:
+    """Let a model generate, and hear it while it does: choose temperature, seed, length, and what it goes on from.
+
+    Where the model is faster than its sound, playing begins at once; else as soon as the sound will not break off.
+    Taught in notebooks/07_fast_generation.ipynb.
+
+    Args:
+        model: a `WaveNet`; None: the trained toy of the package, beside the first halves of some bundled words.
+        prefixes: by name, codes (1, time) from which it can go on, at first from the first; silence is always among the choices.
+        seconds: how long to begin with, 0.5 … 30.
+        sample_rate: in Hz, 8,000 … 96,000: browsers play nothing slower.
+        seed: to begin with, 0 … 2³² - 1.
+
+    Raises:
+        TypeError, ValueError: no `WaveNet`, a prefix that is no codes of it, a number out of its range.
+    """
+    if model is None:
+        model = pretrained("toy")
+        prefixes = _words(model) if prefixes is None else prefixes
+    check_model(model)
+    check_int("sample_rate", sample_rate, 8000, "16000 is that of the bundled clips", 96_000)
+    check_between("seconds", seconds, LENGTHS[0], LENGTHS[-1], "1.0 is soon made")
+    if prefixes is not None and not isinstance(prefixes, Mapping):
+        raise TypeError(
+            f"The prefixes are a {type(prefixes).__name__}; they must be a dictionary of codes by name: try {{'yes': codes}}."
+        )
+    for name, prefix in (prefixes or {}).items():
+        check_codes(prefix, model.config.levels)
+        if len(prefix) != 1:
+            raise ValueError(f"The prefix {name!r} has a batch of {len(prefix)}; it must be 1: try prefix[:1].")
+    options: dict[str, Any] = {"seconds": float(seconds), "sample_rate": int(sample_rate), "seed": seed}
+    return SoundExplorer(model, prefixes or {}, beginning=1 if prefixes else 0, **options)
+
+
+def _words(model: WaveNet) -> dict[str, Tensor]:
+    """Bundled words up to their loudest place, by name."""
+    clips = bundled_clips(5)
+    waves = {label: waveform[:, : int(waveform[0].abs().argmax()) + 200] for waveform, _, label, _ in clips}
+    return {f"«{label}»": model.mu_law.encode(waveform) for label, waveform in waves.items()}
