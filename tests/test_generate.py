@@ -208,17 +208,17 @@ def test_two_generations_can_take_turns(small_model, method):
                 memories[i], logits[i] = step(small_model, memories[i], codes[i][t])
 
 
-def test_queues_are_never_written_to(small_model):
+def test_queues_hold_what_is_needed_and_nothing_more(small_model):
     with torch.no_grad():
         queues, _ = cached.start(small_model, random_codes(5, 1, 30))
-        before = [queue.clone() for queue in queues.inputs]
-        first = cached.step(small_model, queues, torch.tensor([1]))[1]
-        other = cached.step(small_model, queues, torch.tensor([3]))[1]
-        assert torch.equal(first, cached.step(small_model, queues, torch.tensor([1]))[1])
-    assert not torch.equal(first, other)
-    assert all(torch.equal(*pair) for pair in zip(before, queues.inputs, strict=True))
-    # All that one output of each convolution needs besides the newest input, and nothing more.
-    assert [queue.shape[-1] for queue in queues.inputs] == [1, 1, 2, 4, 1, 2, 4]
+        sizes = [queue.shape[-1] for queue in queues.inputs]
+        places = [queue.data_ptr() for queue in queues.inputs]
+        for t in range(20):
+            queues, _ = cached.step(small_model, queues, torch.tensor([t % 5]))
+    # All that one output of each convolution needs besides the newest input, and nothing moves or grows.
+    assert sizes == [queue.shape[-1] for queue in queues.inputs] == [1, 1, 2, 4, 1, 2, 4]
+    assert [queue.data_ptr() for queue in queues.inputs] == places
+    assert sum(queue.untyped_storage().nbytes() for queue in queues.inputs) == 4 * 8 * sum(sizes)
 
 
 @ALL

@@ -27,7 +27,7 @@ FLOORS = [
     ["ops", "analysis", "generate"],
     ["train"],
     ["plots"],
-    ["explore", "cli"],
+    ["explore", "exercises", "cli"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 FOLDERS = {"data", "analysis", "generate", "train", "explore"}

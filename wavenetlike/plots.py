@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -359,6 +359,16 @@ def scaling(processes: Sequence[int], computing: Sequence[float], sending: Seque
         ax.axvline(n, color=ORANGE, linewidth=1)
         ax.set(xlabel="processes", xticks=processes[::2], xticklabels=processes[::2])
         ax.legend(frameon=False)
+    return picture
+
+
+def growth(sizes: Sequence[float], named: Mapping[str, Sequence[float]], alt: str, xlabel: str, ylabel: str) -> Picture:
+    """How several quantities grow with a size, on logarithmic axes: a power of it is a straight line, and its slope the power."""
+    picture, ax = _picture(alt, height=3.4)
+    for (name, values), color, marker in zip(named.items(), (BLUE, ORANGE, GREEN, RED), "osd^", strict=False):
+        ax.loglog(sizes, values, color=color, marker=marker, markersize=5, linewidth=1.2, label=name)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.legend(frameon=False)
     return picture
 
 

@@ -173,6 +173,8 @@ def explore_sound(
 
 def _words(model: WaveNet) -> dict[str, Tensor]:
     """Bundled words up to their loudest place, by name."""
-    clips = bundled_clips(5)
-    waves = {label: waveform[:, : int(waveform[0].abs().argmax()) + 200] for waveform, _, label, _ in clips}
-    return {f"«{label}»": model.mu_law.encode(waveform) for label, waveform in waves.items()}
+    clips, prefixes = bundled_clips(5), {}
+    for i in range(len(clips)):
+        waveform, _, label, _ = clips[i]
+        prefixes[f"«{label}»"] = model.mu_law.encode(waveform[:, : int(waveform[0].abs().argmax()) + 200])
+    return prefixes

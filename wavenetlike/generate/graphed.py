@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from wavenetlike.generate import cached
@@ -41,9 +40,8 @@ class Memory:
 def start(model: WaveNet, past: Tensor) -> tuple[Memory, Tensor]:
     """Codes (batch, time ≥ Δ) → the memory, and the logits (batch, levels) of the next code, in one forward pass."""
     queues, logits = cached.start(model, past)
-    rings = [queue.clone() for queue in queues.inputs]
     time = torch.zeros(1, dtype=torch.int64, device=past.device)
-    return Memory(rings, time, past[:, -1].clone(), logits.clone()), logits
+    return Memory(queues.inputs, time, past[:, -1].clone(), logits.clone()), logits
 
 
 @torch.no_grad()
@@ -56,30 +54,19 @@ def step(model: WaveNet, memory: Memory, newest: Tensor) -> tuple[Memory, Tensor
 
 def advance(model: WaveNet, memory: Memory) -> None:
     """Put ``memory.newest`` in: one column of every layer, into ``memory.logits``."""
-    x = model.embedding(memory.newest)[..., None]
-    rings = iter(memory.rings)
-    if model.first is not None:
-        x = _column(model.first, x, next(rings), memory.time)
-    gated = []
-    for layer in model.layers:
-        gate = _column(layer.gated.conv, x, next(rings), memory.time)  # type: ignore[union-attr, arg-type]
-        filters, gates = gate.chunk(2, dim=1)
-        gated.append(torch.tanh(filters) * torch.sigmoid(gates))
-        if layer.residual is not None:
-            x = x + layer.residual(gated[-1])  # type: ignore[operator]
-    memory.logits.copy_(model.skip_head(gated)[..., 0])
+
+    def look_back(i: int, conv: CausalConv1d, x: Tensor) -> Tensor:
+        ring = memory.rings[i]
+        n = ring.shape[2]
+        if n == 0:
+            return x
+        taps = torch.arange(conv.kernel_length - 1, device=x.device) * conv.dilation
+        window = torch.cat([ring.index_select(2, (memory.time + taps) % n), x], dim=2)
+        ring.index_copy_(2, memory.time % n, x)
+        return window
+
+    memory.logits.copy_(cached.column(model, memory.newest, look_back))
     memory.time.add_(1)
-
-
-def _column(conv: CausalConv1d, x: Tensor, ring: Tensor, time: Tensor) -> Tensor:
-    """One output of a convolution from its newest input (batch, channels, 1), which takes the place of the oldest in its ring."""
-    n = ring.shape[2]
-    if n == 0:
-        return F.conv1d(x, conv.weight, conv.bias)
-    taps = torch.arange(conv.kernel_length - 1, device=x.device) * conv.dilation
-    window = torch.cat([ring.index_select(2, (time + taps) % n), x], dim=2)
-    ring.index_copy_(2, time % n, x)
-    return F.conv1d(window, conv.weight, conv.bias)
 
 
 def draw(
