@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,11 +37,14 @@ from wavenetlike.explore import (
     explore_profile,
     explore_quantization,
     explore_scaling,
+    explore_sound,
     watch_training,
 )
 from wavenetlike.explore.drawn import Kept
 from wavenetlike.explore.scaling import BATCHES, CONFIGS, GIGAFLOPS, MEGABITS, MICROSECONDS, PROCESSES
+from wavenetlike.explore.sound import LENGTHS, TEMPERATURES, SoundExplorer
 from wavenetlike.explore.stacks import CHANNELS, DILATION_RATES, KERNEL_LENGTHS, N_BLOCKS, N_LAYERS
+from wavenetlike.generate import generate
 
 EXPLORERS: dict[str, tuple[Callable[[], Kept], dict[str, object]]] = {
     "dilations": (explore_dilations, {"n_blocks": 1, "channels": 64}),
@@ -50,6 +54,7 @@ EXPLORERS: dict[str, tuple[Callable[[], Kept], dict[str, object]]] = {
     "quantization": (lambda: explore_quantization(bundled_clips(2)).waves, {"levels": 3, "clip": 1}),
     "scaling": (explore_scaling, {"n": 2, "model": "toy"}),
 }
+QUIET = WaveNetConfig(levels=8, n_blocks=1, n_layers=3, residual_channels=8, gate_channels=8, skip_channels=8)
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
@@ -85,6 +90,141 @@ def test_the_drawing_without_a_kernel_begins_with_what_is_shown(name: str) -> No
 @pytest.mark.parametrize("name", ["AR(2)", "quantization", "scaling"])
 def test_what_only_the_kernel_can_say_stays_a_picture(name: str) -> None:
     assert EXPLORERS[name][0]().alive() == "null"
+
+
+@pytest.fixture
+def sound(monkeypatch: pytest.MonkeyPatch) -> SoundExplorer:
+    """An explorer of a small model, and in ``sent`` what the page is told."""
+    torch.manual_seed(0)
+    prefix = torch.randint(8, (1, 9000), generator=torch.Generator().manual_seed(0))
+    shown = explore_sound(WaveNet(QUIET), {"noise": prefix}, seconds=0.5, seed=3)
+    sent: list[tuple[dict, list]] = []
+    monkeypatch.setattr(shown, "send", lambda content, buffers=None: sent.append((content, buffers)))
+    shown.sent = sent
+    return shown
+
+
+def heard(sent: list[tuple[dict, list]]) -> torch.Tensor:
+    blocks = [
+        torch.frombuffer(bytearray(part[0]), dtype=torch.float32)
+        for content, part in sent
+        if content["kind"] == "block" and part[0]
+    ]
+    return torch.cat(blocks)[None]
+
+
+def finished(shown: SoundExplorer) -> None:
+    shown._thread.join(60)
+    assert not shown._thread.is_alive()
+
+
+def test_a_sound_is_shown_from_the_beginning_on(sound: SoundExplorer) -> None:
+    prefix = sound._prefixes[1]
+    expected = generate(sound._model, 8000, prefix=prefix, seed=3).waveform
+    before = MuLaw(8).decode(prefix[:, -4000:])
+    assert torch.equal(sound.sound, torch.cat([before, expected], dim=1))
+    assert torch.equal(torch.frombuffer(bytearray(sound.first), dtype=torch.float32)[None], sound.sound)
+    assert "0.75 s, from noise, temperature 1, seed 3" in sound.words()
+    assert sound.words() in sound.picture().alt
+
+
+@pytest.mark.parametrize("beginning", [0, 1])
+@pytest.mark.parametrize("options", [{"temperature": 0.5}, {"greedy": True}, {"seed": 9, "seconds": 1.0}])
+def test_what_plays_is_what_generate_makes(sound: SoundExplorer, options: dict, beginning: int) -> None:
+    sound.set_trait("beginning", beginning)
+    for name, value in options.items():
+        setattr(sound, name, value)
+    sound._answer(sound, {"kind": "play"}, [])
+    finished(sound)
+    n = round(sound.seconds * 16000)
+    chosen = {"temperature": sound.temperature, "greedy": sound.greedy, "seed": sound.seed}
+    expected = generate(sound._model, n, prefix=sound._prefixes[beginning], **chosen).waveform
+    made = heard(sound.sent)
+    assert torch.equal(made[:, -n:], expected)
+    assert made.shape[1] == n + (4000 if beginning else 0)
+    assert torch.equal(sound.sound, made)
+    assert {content["total"] for content, _ in sound.sent if content["kind"] == "block"} == {made.shape[1]}
+    assert sound.sent[-1][0]["kind"] == "end"
+    assert ("the likeliest code each time" in sound.words()) is sound.greedy
+
+
+def test_stopping_keeps_what_was_made(sound: SoundExplorer) -> None:
+    sound.seconds = 30.0
+    sound.play()
+    while len(sound.sent) < 4:
+        time.sleep(0.01)
+    sound._answer(sound, {"kind": "stop"}, [])
+    assert not sound._thread.is_alive()
+    assert sound.sent[-1][0]["kind"] == "end"
+    assert torch.equal(sound.sound, heard(sound.sent))
+    assert 4000 < sound.sound.shape[1] < 30 * 16000
+
+
+def test_playing_again_ends_what_plays(sound: SoundExplorer) -> None:
+    sound.seconds = 30.0
+    sound.play()
+    first = sound._thread
+    sound.seconds = 0.5
+    sound.play()
+    assert not first.is_alive()
+    finished(sound)
+    runs = [content["run"] for content, _ in sound.sent]
+    assert runs == sorted(runs)
+    assert set(runs) == {1, 2}
+    assert sound.sound.shape[1] == 4000 + 8000
+
+
+def test_stopping_what_does_not_play_is_no_trouble(sound: SoundExplorer) -> None:
+    before = sound.sound
+    sound.stop()
+    assert torch.equal(sound.sound, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("temperature", 0.0, ValueError),
+        ("temperature", 5.0, ValueError),
+        ("seed", -1, ValueError),
+        ("seed", 2**32, ValueError),
+        ("seconds", 0.1, ValueError),
+        ("seconds", 31.0, ValueError),
+        ("beginning", 2, ValueError),
+        ("beginning", -1, ValueError),
+    ],
+)
+def test_what_a_sound_cannot_be_is_refused(
+    sound: SoundExplorer, name: str, value: object, error: type[Exception]
+) -> None:
+    refused(lambda: setattr(sound, name, value), error, f"{name}={value!r}")
+
+
+def test_a_temperature_between_two_becomes_the_nearest(sound: SoundExplorer) -> None:
+    sound.temperature, sound.seconds = 0.731, 1.4
+    assert sound.temperature == 0.75
+    assert sound.seconds == 1.0
+    assert set(LENGTHS) >= {sound.seconds}
+    assert set(TEMPERATURES) >= {sound.temperature}
+
+
+def test_sounds_of_what_is_no_model_are_refused() -> None:
+    model = WaveNet(QUIET)
+    refused(lambda: explore_sound(nn.Conv1d(1, 1, 2)), TypeError, "Conv1d")
+    refused(lambda: explore_sound(model, [torch.zeros(1, 5)]), TypeError, "list")
+    refused(lambda: explore_sound(model, {"x": torch.zeros(1, 5)}), TypeError, "torch.float32")
+    refused(lambda: explore_sound(model, {"x": torch.full((1, 5), 8)}), ValueError, "8 to 8")
+    refused(lambda: explore_sound(model, {"x": torch.zeros(2, 5, dtype=torch.int64)}), ValueError, "'x'")
+    refused(lambda: explore_sound(model, sample_rate=4000), ValueError, "sample_rate=4000")
+    refused(lambda: explore_sound(model, seconds=0.0), ValueError, "seconds=0.0")
+    refused(lambda: explore_sound(model, seed=-1), ValueError, "seed=-1")
+
+
+def test_without_a_model_the_toy_goes_on_from_words() -> None:
+    shown = explore_sound(seconds=0.5)
+    assert shown.beginnings[0] == "silence"
+    assert len(shown.beginnings) == 6
+    assert shown.beginning == 1
+    assert shown.beginnings[1] in shown.words()
 
 
 SHAPES = list(itertools.product(KERNEL_LENGTHS, N_LAYERS, N_BLOCKS, DILATION_RATES))

@@ -40,6 +40,7 @@ PICTURES: dict[str, Callable[[], plots.Picture]] = {
     ),
     "scaling": lambda: plots.scaling([1, 2, 4], [4.0, 2.0, 1.0], [0.0, 0.5, 0.8], 2),
     "scaling of one": lambda: plots.scaling([1, 2], [4.0, 2.0], [0.0, 0.5], 1),
+    "growth": lambda: plots.growth([1, 2, 4], {"one": [1, 2, 4], "two": [3, 3, 3]}, "lines", "size", "time"),
     "scores": lambda: plots.scores(BOARD, "bars"),
     "waveforms": lambda: plots.waveforms({"one": WAVE, "another": WAVE[:100]}, 16000, "two waveforms"),
     "one waveform": lambda: plots.waveforms({"only": WAVE}, 8000, "a waveform"),

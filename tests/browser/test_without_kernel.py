@@ -21,6 +21,7 @@ ALL = [
     "explore_ar2()",
     "explore_quantization()",
     "explore_scaling()",
+    "explore_sound()",
 ]
 
 
@@ -56,7 +57,7 @@ def test_export_with_scripts_goes_on_without_the_network(page: Page, export: str
     alive.goto(export)
     dilations, plane, profile = (alive.locator(".wavenetlike").nth(i) for i in range(3))
     assert alive.locator(".wavenetlike").count() == 3
-    assert alive.locator(".jp-OutputArea-output img").count() == 3, "what needs a kernel stays a picture"
+    assert alive.locator(".jp-OutputArea-output img").count() == 4, "what needs a kernel stays a picture"
     dilations.get_by_label("layers per block").press("ArrowRight")
     assert (
         f"Δ = {WaveNetConfig(n_layers=7, n_blocks=2).receptive_field} samples"
