@@ -169,9 +169,36 @@ def test_playing_again_ends_what_plays(sound: SoundExplorer) -> None:
     assert not first.is_alive()
     finished(sound)
     runs = [content["run"] for content, _ in sound.sent]
-    assert runs == sorted(runs)
-    assert set(runs) == {1, 2}
+    assert len(set(runs)) == 2
+    assert runs == sorted(runs, key=runs.index), "one after the other"
+    assert [content["kind"] for content, _ in sound.sent].count("end") == 2
+    assert sum(content.get("first", False) for content, _ in sound.sent) == 2
     assert sound.sound.shape[1] == 4000 + 8000
+
+
+def test_the_page_names_its_runs(sound: SoundExplorer) -> None:
+    sound._answer(sound, {"kind": "play", "run": "mine"}, [])
+    finished(sound)
+    assert {content["run"] for content, _ in sound.sent} == {"mine"}
+
+
+def test_what_is_chosen_while_it_plays_is_for_the_next_time(sound: SoundExplorer) -> None:
+    sound.seconds = 2.0
+    expected = generate(sound._model, 32_000, prefix=sound._prefixes[1], seed=3).waveform
+    sound.play()
+    sound.seed, sound.temperature, sound.beginning, sound.greedy, sound.seconds = 77, 0.3, 0, True, 0.5
+    finished(sound)
+    assert torch.equal(sound.sound[:, 4000:], expected)
+    assert "2.25 s, from noise, temperature 1, seed 3:" in sound.words()
+
+
+def test_an_error_is_said_and_ends_the_run(sound: SoundExplorer) -> None:
+    with torch.no_grad():
+        sound._model.skip_head.out.bias[0] = torch.nan
+    sound.play()
+    finished(sound)
+    assert sound.sent[-1][0]["kind"] == "end"
+    assert "NaN or infinite numbers" in sound.words()
 
 
 def test_stopping_what_does_not_play_is_no_trouble(sound: SoundExplorer) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 
+import numpy as np
 import pytest
 import torch
 from helpers import SEEDS, built, chi_square, copied, is_changed, random_codes, refused, wavenet_configs
@@ -273,6 +275,14 @@ def test_model_without_a_past_generates(method):
         ({"top_k": 6}, ValueError, "top_k=6"),
         ({"top_k": 2.0}, TypeError, "top_k=2.0"),
         ({"condition": "yes"}, ValueError, "'yes'"),
+        ({"n": 10**13}, ValueError, "n=10000000000000"),
+        ({"n": 2**70}, ValueError, "too large"),
+        ({"batch": 10**12}, ValueError, "batch=1000000000000"),
+        ({"temperature": 10**400}, ValueError, "not a finite number"),
+        ({"greedy": "no"}, TypeError, "greedy is a str"),
+        ({"greedy": None}, TypeError, "greedy is a NoneType"),
+        ({"progress": 1}, TypeError, "progress is a int"),
+        ({"prefix": torch.zeros(1, 5, dtype=torch.int64, device="meta")}, TypeError, "meta"),
         ({"seed": -1}, ValueError, "seed=-1"),
         ({"seed": 0.5}, TypeError, "seed=0.5"),
         ({"seed": 2**64}, ValueError, f"seed={2**64}"),
@@ -412,12 +422,12 @@ def test_an_interrupt_keeps_what_was_made(small_model, method, monkeypatch):
             raise KeyboardInterrupt
         return noise(n, **options)
 
-    whole = generate(small_model, 3000, method=method, seed=0) if method == "compiled" else None
+    whole = generate(small_model, 100, method="cached", seed=0).codes
     monkeypatch.setattr(small_model.head, "noise", interrupted)
     with pytest.warns(UserWarning, match=r"Interrupted: \d+ of 3000 samples were made, and are returned\."):
         made = generate(small_model, 3000, method=method, seed=0)
     assert made.codes.shape == made.waveform.shape == (1, sum(calls[:3]))
-    assert whole is None or torch.equal(made.codes, whole.codes[:, : sum(calls[:3])])
+    assert torch.equal(made.codes[:, :100], whole[:, : made.codes.shape[1]])
 
 
 @ALL
@@ -428,3 +438,28 @@ def test_an_interrupt_before_the_first_sample_is_one(small_model, method, monkey
     monkeypatch.setattr(small_model.head, "noise", interrupted)
     with pytest.raises(KeyboardInterrupt):
         generate(small_model, 300, method=method, seed=0)
+
+
+def test_numpy_numbers_are_numbers(small_model):
+    options = {"seed": np.int64(3), "batch": np.int32(2), "top_k": np.uint8(3), "temperature": np.float32(0.5)}
+    plain = {"seed": 3, "batch": 2, "top_k": 3, "temperature": 0.5}
+    for method in METHODS:
+        made = generate(small_model, np.int16(9), method=method, **options).codes
+        assert torch.equal(made, generate(small_model, 9, method=method, **plain).codes)
+
+
+def test_teacher_forcing_refuses_what_generate_refuses(small_model):
+    codes = random_codes(5, 3, 4)
+    refused(
+        lambda: teacher_force(small_model, codes, random_codes(5, 2, 4)), ValueError, "batch of 2", "the 3 of the codes"
+    )
+    refused(lambda: teacher_force(small_model, codes, method="fast"), ValueError, "'fast'")
+    small_model.embedding.weight.data[0, 0] = math.nan
+    refused(lambda: teacher_force(small_model, codes), ValueError, "embedding.weight")
+
+
+def test_nothing_is_loaded_for_a_bar_that_is_not_shown(small_model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    generate(small_model, 3)
+    with pytest.raises(ImportError):
+        generate(small_model, 3, progress=True)

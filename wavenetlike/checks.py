@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,6 +27,25 @@ def check_int(name: str, value: object, least: int, hint: str, most: int | None 
         raise ValueError(f"{name}={value} is too small; it must be at least {least}: {hint}.")
     if most is not None and int(value) > most:
         raise ValueError(f"{name}={value} is too large; it must be at most {most}: {hint}.")
+
+
+def as_float(value: Any) -> float:
+    """The nearest float; infinity for an integer beyond them all."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def check_bool(name: str, value: object) -> None:
+    """Refuse ``value`` unless it is True or False.
+
+    Raises:
+        TypeError: something else, which Python would silently take for one of them.
+    """
+    if not isinstance(value, bool):
+        kind = type(value).__name__
+        raise TypeError(f"{name} is a {kind}; it must be True or False: try {name}=True, or leave it out.")
 
 
 def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:
@@ -49,7 +69,7 @@ def check_between(name: str, value: object, least: float, most: float, hint: str
         raise TypeError(
             f"{name}={value!r} is a {type(value).__name__}; it must be a number in {least} … {most}: {hint}."
         )
-    if not least <= float(value) <= most:
+    if not least <= as_float(value) <= most:
         raise ValueError(f"{name}={value} is out of range; it must lie in {least} … {most}: {hint}.")
 
 
@@ -64,7 +84,7 @@ def check_positive(name: str, value: object, example: str) -> None:
         raise TypeError(
             f"{name}={value!r} is a {type(value).__name__}; it must be a finite number above 0: try {example}."
         )
-    if not 0 < float(value) < math.inf:
+    if not 0 < as_float(value) < math.inf:
         raise ValueError(f"{name}={value} is not a finite number above 0: try {example}.")
 
 
@@ -156,6 +176,10 @@ def check_codes(codes: Tensor, levels: int) -> None:
         kind = codes.dtype if isinstance(codes, Tensor) else type(codes).__name__
         raise TypeError(
             f"The codes are of type {kind}; they must be an int64 tensor: encode a waveform with MuLaw({levels}).encode(waveform)."
+        )
+    if codes.is_meta or codes.layout != torch.strided:
+        raise TypeError(
+            f"The codes are a tensor on {codes.device} laid out as {codes.layout}; they must be there, one after the other: try codes.to_dense(), or torch.zeros(1, 10, dtype=torch.int64)."
         )
     if codes.dim() != 2 or codes.numel() == 0:
         raise ValueError(

@@ -76,7 +76,7 @@ class SoftmaxHead(nn.Module):
         the same draws follow from it whoever computes them; drawn in one piece or in several it is the same.
         """
         # NumPy's logarithm, since torch's would wake threads that then wait busily, in the way of those that generate.
-        x = torch.rand(n, batch, levels, generator=generator).numpy()
+        x = torch.rand(n, batch, levels, generator=generator, dtype=torch.float32, device="cpu").numpy()
         with np.errstate(divide="ignore"):
             return torch.from_numpy(-np.log(-np.log(x)))
 

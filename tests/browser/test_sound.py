@@ -76,6 +76,24 @@ def test_it_stops_and_keeps_what_was_made(explorer: Locator, page: Page) -> None
     page.wait_for_function(f"Number(document.querySelector('.wavenetlike').parentElement.dataset.played) < {heard}")
 
 
+def test_pressed_again_while_it_generates_the_new_sound_is_heard(explorer: Locator, page: Page) -> None:
+    explorer.get_by_label("length", exact=True).focus()
+    page.keyboard.press("End")
+    play = explorer.get_by_role("button", name="generate and play")
+    play.click()
+    page.wait_for_function("Number(document.querySelector('.wavenetlike').parentElement.dataset.played) > 0.3")
+    explorer.get_by_label("length", exact=True).focus()
+    page.keyboard.press("Home")
+    explorer.get_by_label("seed", exact=True).fill("5")
+    play.click()
+    page.wait_for_function(
+        "document.querySelector('.wavenetlike .words').textContent.includes('0.75 s, from a word, temperature 1, seed 5')"
+    )
+    page.wait_for_function("Number(document.querySelector('.wavenetlike').parentElement.dataset.played) > 0.6")
+    assert explorer.get_by_role("button", name="stop").is_disabled()
+    assert float(explorer.locator("progress").evaluate("bar => bar.value")) == 1
+
+
 def test_a_bad_seed_is_not_taken(explorer: Locator) -> None:
     seed = explorer.get_by_label("seed", exact=True)
     seed.fill("-3")

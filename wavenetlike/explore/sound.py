@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +27,23 @@ BEFORE = 0.25
 """Seconds of a beginning that are heard before its continuation."""
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Chosen:
+    """What was chosen when a sound was begun, however the sliders stand afterwards.
+
+    Attributes:
+        options: of `generate`.
+        n: samples.
+        before: the end of the beginning, (1, time), heard first.
+        words: all of it in words.
+    """
+
+    options: dict[str, Any]
+    n: int
+    before: Tensor
+    words: str
+
+
 class SoundExplorer(Drawn):
     """`explore_sound`; ``sound`` is what was made last, (1, time), with the end of its beginning before it."""
 
@@ -44,11 +63,12 @@ class SoundExplorer(Drawn):
 
     def __init__(self, model: WaveNet, prefixes: Mapping[str, Tensor], **traits: Any):
         self._model, self._prefixes = model, [None, *prefixes.values()]
-        self._run, self._thread, self._stopped = 0, threading.Thread(), threading.Event()
+        self._thread, self._stopped = threading.Thread(), threading.Event()
         self.sound = torch.zeros(1, 0)
         super().__init__(beginnings=["silence", *prefixes], **traits)
         self.on_msg(self._answer)
-        self._end(torch.cat([self._before(), generate(model, self._n(), **self._options()).waveform], dim=1))
+        chosen = self._chosen()
+        self._end(torch.cat([chosen.before, generate(model, chosen.n, **chosen.options).waveform], dim=1), chosen)
         self.first = self.sound.numpy().tobytes()
 
     @traitlets.validate("temperature", "seconds")
@@ -67,12 +87,16 @@ class SoundExplorer(Drawn):
         check_int("beginning", proposal.value, 0, "0 is silence", len(self.beginnings) - 1)
         return int(proposal.value)
 
-    def play(self) -> None:
-        """Begin to generate, in a thread of its own: the page hears every block when it is made."""
+    def play(self, run: str = "") -> None:
+        """Begin to generate what is chosen now, in a thread of its own: the page hears every block when it is made.
+
+        Args:
+            run: what the page calls it; empty, a name of its own.
+        """
         self.stop()
-        self._run += 1
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._make, args=(self._run, self._stopped), daemon=True)
+        task = (run or uuid.uuid4().hex, self._chosen(), self._stopped)
+        self._thread = threading.Thread(target=self._make, args=task, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -90,45 +114,52 @@ class SoundExplorer(Drawn):
 
     def _answer(self, _widget: object, content: Any, _buffers: object) -> None:
         if content.get("kind") == "play":
-            self.play()
+            self.play(str(content.get("run", "")))
         elif content.get("kind") == "stop":
             self.stop()
 
-    def _n(self) -> int:
-        return round(self.seconds * self.sample_rate)
-
-    def _options(self) -> dict[str, Any]:
-        names = ("temperature", "greedy", "seed")
-        return {"prefix": self._prefixes[self.beginning], **{name: getattr(self, name) for name in names}}
-
-    def _before(self) -> Tensor:
+    def _chosen(self) -> Chosen:
         prefix = self._prefixes[self.beginning]
-        if prefix is None:
-            return torch.zeros(1, 0)
-        return self._model.mu_law.decode(prefix[:, -round(BEFORE * self.sample_rate) :])
+        before = torch.zeros(1, 0)
+        if prefix is not None:
+            before = self._model.mu_law.decode(prefix[:, -round(BEFORE * self.sample_rate) :])
+        how = "the likeliest code each time" if self.greedy else f"temperature {self.temperature:g}, seed {self.seed}"
+        return Chosen(
+            {"prefix": prefix, "temperature": self.temperature, "greedy": self.greedy, "seed": self.seed},
+            round(self.seconds * self.sample_rate),
+            before,
+            f"from {self.beginnings[self.beginning]}, {how}",
+        )
 
-    def _make(self, run: int, stopped: threading.Event) -> None:
-        before, n = self._before(), self._n()
-        made = [before]
-        self._tell(run, before, before.shape[1] + n)
-        for block in stream(self._model, n, block=round(BLOCK * self.sample_rate), **self._options()):
-            made.append(block.waveform)
-            self._tell(run, block.waveform, before.shape[1] + n)
-            if stopped.is_set():
-                break
-        self._end(torch.cat(made, dim=1))
+    def _make(self, run: str, chosen: Chosen, stopped: threading.Event) -> None:
+        made, error = [chosen.before], ""
+        total = chosen.before.shape[1] + chosen.n
+        try:
+            self._tell(run, chosen.before, total, is_first=True)
+            for block in stream(self._model, chosen.n, block=round(BLOCK * self.sample_rate), **chosen.options):
+                made.append(block.waveform)
+                self._tell(run, block.waveform, total)
+                if stopped.is_set():
+                    break
+        except Exception as failed:
+            error = str(failed)
+        self._end(torch.cat(made, dim=1), chosen, error)
         self.send({"kind": "end", "run": run})
 
-    def _tell(self, run: int, waveform: Tensor, total: int) -> None:
-        self.send({"kind": "block", "run": run, "total": total}, [waveform[0].numpy().tobytes()])
+    def _tell(self, run: str, waveform: Tensor, total: int, is_first: bool = False) -> None:
+        content = {"kind": "block", "run": run, "total": total, "first": is_first}
+        self.send(content, [waveform[0].numpy().tobytes()])
 
-    def _end(self, sound: Tensor) -> None:
+    def _end(self, sound: Tensor, chosen: Chosen, error: str = "") -> None:
         self.sound = sound
-        length = sound.shape[1] / self.sample_rate
-        how = "the likeliest code each time" if self.greedy else f"temperature {self.temperature:g}, seed {self.seed}"
         peak = float(sound.abs().max()) if sound.numel() else 0.0
-        words = f"{length:.2f} s, from {self.beginnings[self.beginning]}, {how}: peak {peak:.2f}."
-        self.shown = {"words": words, "alt": f"A waveform that the model made: {words}"}
+        words = f"{sound.shape[1] / self.sample_rate:.2f} s, {chosen.words}: peak {peak:.2f}."
+        alt = f"A waveform that the model made: {words}"
+        if chosen.before.shape[1]:
+            alt += (
+                f" Its first {chosen.before.shape[1] / self.sample_rate:.2f} s are the recording that it goes on from."
+            )
+        self.shown = {"words": error or words, "alt": alt}
 
 
 def explore_sound(
@@ -159,6 +190,7 @@ def explore_sound(
     check_model(model)
     check_int("sample_rate", sample_rate, 8000, "16000 is that of the bundled clips", 96_000)
     check_between("seconds", seconds, LENGTHS[0], LENGTHS[-1], "1.0 is soon made")
+    check_seed(seed)
     if prefixes is not None and not isinstance(prefixes, Mapping):
         raise TypeError(
             f"The prefixes are a {type(prefixes).__name__}; they must be a dictionary of codes by name: try {{'yes': codes}}."

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -15,6 +19,7 @@ from torch import Tensor
 
 from wavenetlike.generate import cached
 from wavenetlike.heads import LEAST_TEMPERATURE
+from wavenetlike.layers import ResidualLayer
 from wavenetlike.models import WaveNet
 
 if TYPE_CHECKING:
@@ -94,6 +99,7 @@ class Team:
 @torch.no_grad()
 def start(model: WaveNet, past: Tensor) -> tuple[Memory, Tensor]:
     """Codes (batch, time ≥ Δ) → the memory, and the logits (batch, levels) of the next code, in one forward pass of the model."""
+    _load()
     queues, logits = cached.start(model, past)
     plan, weights = pack(model, len(past))
     has_work = plan.n_parts == 2 or len(past) > 1
@@ -185,6 +191,22 @@ def _together(work: Callable[[int], None], n_threads: int, words: np.ndarray, st
         raise failed[0]
 
 
+def _load() -> None:
+    """Import `kernel`, which may compile for seconds. An interrupt waits: numba, imported by half, would be broken until Python ends."""
+    if "wavenetlike.generate.kernel" in sys.modules or threading.current_thread() is not threading.main_thread():
+        importlib.import_module("wavenetlike.generate.kernel")
+        return
+    waiting: list[tuple[int, FrameType | None]] = []
+    handler = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, lambda number, frame: waiting.append((number, frame)))
+    try:
+        importlib.import_module("wavenetlike.generate.kernel")
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if waiting and callable(handler):
+        handler(*waiting[0])
+
+
 def cores() -> int:
     """Processors that this process and torch may use; `torch.set_num_threads` limits both."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -195,37 +217,34 @@ def pack(model: WaveNet, batch: int) -> tuple[Plan, np.ndarray]:
     """The weights of ``model`` as `kernel` reads them, copied, float32, widths filled up with zeros; and what lies where."""
     from wavenetlike.generate.kernel import Plan, place
 
-    config = model.config
-    state = {name: weight.detach().to("cpu", torch.float32).numpy() for name, weight in model.state_dict().items()}
-    n_layers, n_first = len(config.dilations), config.first_kernel_length
+    config, head = model.config, model.skip_head
+    layers = [layer for layer in model.layers if isinstance(layer, ResidualLayer)]
     n_parts = 2 if config.multiplications >= LARGE else 1
+    n_layers, n_first = len(layers), config.first_kernel_length
     width, gate = _up(config.residual_channels), _up(config.gate_channels)
     n_skip, n_out = (_up(n, n_parts) for n in (config.skip_channels, config.levels))
-
-    def of_layers(name: str, n: int = n_layers) -> list[np.ndarray]:
-        return [state[f"layers.{i}.{name}"] for i in range(n)]
-
-    convs = [_spread(weight, 0, config.gate_channels, gate) for weight in of_layers("gated.conv.weight")]
-    first = _taps(state["first.weight"]) if n_first > 1 else []
-    residuals, biases = of_layers("residual.weight", n_layers - 1), of_layers("residual.bias", n_layers - 1)
+    convs = [_spread(_array(layer.gated.conv.weight), 0, config.gate_channels, gate) for layer in layers]
+    residuals = [_array(layer.residual.weight)[..., 0] for layer in layers if layer.residual is not None]
+    biases = [_array(layer.residual.bias) for layer in layers if layer.residual is not None]
     # The last layer has no residual way; with zeros it is like the others.
     nothing, none = np.zeros((width, gate), np.float32), np.zeros(width, np.float32)
-    skip = _spread(state["skip_head.skip.weight"][..., 0], 1, config.gate_channels, gate)
+    skip = _spread(_array(head.skip.weight)[..., 0], 1, config.gate_channels, gate)
+    first = [] if model.first is None else _taps(_array(model.first.weight))
     parts = {
-        "embedding": _fill(state["embedding.weight"], config.levels, width),
+        "embedding": _fill(_array(model.embedding.weight), config.levels, width),
         "first": _join(_matrix(tap, width, width) for tap in first),
-        "first_bias": _fill(state["first.bias"], width) if n_first > 1 else none,
+        "first_bias": none if model.first is None else _fill(_array(model.first.bias), width),
         "old": _join(_matrix(tap, width, 2 * gate) for conv in convs for tap in _taps(conv)[:-1]),
         "new": _join(_matrix(conv[..., -1], width, 2 * gate) for conv in convs),
-        "bias": _join(_spread(bias, 0, config.gate_channels, gate) for bias in of_layers("gated.conv.bias")),
-        "residual": _join(_matrix(weight, gate, width) for weight in [*(w[..., 0] for w in residuals), nothing]),
+        "bias": _join(_spread(_array(layer.gated.conv.bias), 0, config.gate_channels, gate) for layer in layers),
+        "residual": _join(_matrix(weight, gate, width) for weight in [*residuals, nothing]),
         "residual_bias": _join(_fill(bias, width) for bias in [*biases, none]),
         "skip": _matrix(skip, n_layers * gate, n_skip, n_parts),
-        "skip_bias": _fill(state["skip_head.skip.bias"], n_skip),
-        "hidden": _matrix(state["skip_head.hidden.weight"][..., 0], n_skip, n_skip, n_parts),
-        "hidden_bias": _fill(state["skip_head.hidden.bias"], n_skip),
-        "out": _matrix(state["skip_head.out.weight"][..., 0], n_skip, n_out, n_parts),
-        "out_bias": _fill(state["skip_head.out.bias"], n_out),
+        "skip_bias": _fill(_array(head.skip.bias), n_skip),
+        "hidden": _matrix(_array(head.hidden.weight)[..., 0], n_skip, n_skip, n_parts),
+        "hidden_bias": _fill(_array(head.hidden.bias), n_skip),
+        "out": _matrix(_array(head.out.weight)[..., 0], n_skip, n_out, n_parts),
+        "out_bias": _fill(_array(head.out.bias), n_out),
     }
     n_past = sum((config.kernel_length - 1) * dilation for dilation in config.dilations) + n_first - 1
     rooms = {"rings": n_past * width, "sums": n_layers * 2 * gate, "z": n_layers * gate, "x": width, "newest": width}
@@ -253,6 +272,11 @@ def _lanes(plan: Plan, queues: cached.Queues, logits: Tensor) -> np.ndarray:
         lanes[:, : plan.sums] = np.concatenate(rings, axis=1)
     lanes[:, plan.logits : plan.logits + plan.levels] = logits.cpu().float().numpy()
     return lanes
+
+
+def _array(weight: Tensor | None) -> np.ndarray:
+    assert weight is not None
+    return weight.detach().to("cpu", torch.float32).numpy()
 
 
 def _up(n: int, n_parts: int = 1) -> int:

@@ -12,6 +12,7 @@ first imported, which is when something is first generated; numba keeps the resu
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -22,10 +23,13 @@ import numpy as np
 from numba import types
 
 from wavenetlike.generate import vectors
-from wavenetlike.generate.vectors import add, copy, gate, multiply, tell, told
+from wavenetlike.generate.vectors import add, copy, gate, give_way, multiply, tell, told
 
 HEARD = 5
 """Layers whose z are waited for at once, when a thread adds them up while another still computes the next."""
+
+PATIENCE = 3000
+"""Looks, some microseconds in all, after which a waiting thread lets others have its core: the one that it waits for may need it."""
 
 OLD_DONE, Z_DONE, STOPPED, MET = 0, 8, 16, 24
 """Where it stands how far the two threads are, each word in a cache line of its own: `MET` and 8 after it, one a thread."""
@@ -100,18 +104,25 @@ Array = np.ndarray
 VERSION = zlib.crc32(Path(vectors.__file__).read_bytes())
 
 
-def compiled(*arguments: Any) -> Callable[[Callable], Callable]:
-    """Compile a function for these types, or take it from disk; where nothing can be written, every process compiles."""
+def compiled(*arguments: Any) -> Callable[[Callable], Any]:
+    """Compile a function for these types, or take it from disk; where nothing can be kept, every process compiles."""
     signature = types.void(*arguments)
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
-    def compile(function: Callable) -> Callable:
+    def compile(function: Callable) -> Any:
         # numba looks only at a function's own file for whether what it kept is still right.
         function.__qualname__ += f"_{VERSION:08x}"
-        try:
-            return numba.njit(signature, cache=True, **options)(function)
-        except RuntimeError:
-            return numba.njit(signature, **options)(function)
+        for _ in range(2):
+            try:
+                kept = numba.njit(cache=True, **options)(function)
+                kept.compile(signature)
+                return kept
+            except (RuntimeError, OSError):  # no folder to keep it in, or no room
+                break
+            except Exception:  # What was kept has been damaged; without it, it is kept anew.
+                with contextlib.suppress(Exception):
+                    kept._cache.flush()
+        return numba.njit(signature, **options)(function)
 
     return compile
 
@@ -123,8 +134,11 @@ inlined = numba.njit(inline="always")
 @inlined
 def wait(words: Array, at: int, word: int) -> None:
     """Until the other thread has come as far as ``word``, or does not come any more."""
+    spins = 0
     while told(words, at) < word and told(words, STOPPED) == 0:
-        pass
+        spins += 1
+        if spins > PATIENCE:
+            give_way()
 
 
 @inlined

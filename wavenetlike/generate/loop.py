@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import itertools
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
@@ -12,7 +14,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from wavenetlike.checks import check_choice, check_codes, check_int, check_positive, check_seed
+from wavenetlike.checks import check_bool, check_choice, check_codes, check_int, check_positive, check_seed
 from wavenetlike.generate import cached, compiled, graphed, naive
 from wavenetlike.models import WaveNet, check_model
 
@@ -21,11 +23,13 @@ METHODS: dict[str, Any] = {"naive": naive, "cached": cached, "compiled": compile
 """The methods by name; each module has ``start(model, past)`` and ``step(model, memory, newest)``, both → (memory, logits of the next code):
 what is remembered between two samples is passed in and returned. On a GPU "compiled" is `graphed`."""
 
+MOST = 10**9
+"""Samples, and sounds, of one call: more is a slip of the keyboard."""
 SHORT = 100
 """Samples up to which "auto" takes what need not be compiled first."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Generated:
     """What `generate` made.
 
@@ -66,7 +70,8 @@ def generate(
         condition: None; a `WaveNet` is not conditioned on anything.
         method: "naive" computes all of the receptive field for every sample; "cached" keeps each layer's past inputs in a queue and
             computes one column a sample (Fast WaveNet, Paine et al., 2016); "compiled" does the same without Python in between, in
-            float32: on a CPU compiled once in some seconds and kept on disk, on a GPU recorded as a CUDA graph. "auto" is "compiled",
+            float32 (of a model in another precision the codes may differ): on a CPU compiled once in some seconds and kept on disk, on
+            a GPU recorded as a CUDA graph. "auto" is "compiled",
             or "cached" on other devices and for up to 100 samples.
         seed: of the draws, 0 … 2³² - 1; None draws from torch's global generator. The same for every method: the codes are equal as
             long as no two of them are as likely as each other within float32's rounding.
@@ -75,16 +80,18 @@ def generate(
 
     Raises:
         TypeError, ValueError: an argument out of its range, a prefix that is no codes, weights that are not finite.
+        RuntimeError: method "compiled" where NUMBA_DISABLE_JIT is set.
     """
-    check_int("n", n, 1, "16000 samples are one second at 16 kHz")
+    check_int("n", n, 1, "16000 samples are one second at 16 kHz, for more than fits into memory take stream", MOST)
+    check_bool("progress", progress)
     pieces = _pieces(model, n, prefix, temperature, greedy, batch, condition, method, seed, top_k)
-    codes, made = torch.empty(batch, n, dtype=torch.int64), 0
-    with _bar(n, progress) as bar:
+    codes, made = torch.empty(batch, n, dtype=torch.int64, device="cpu"), 0
+    with _bar(n, progress) as update:
         try:
             for piece in pieces:
                 codes[:, made : made + piece.shape[1]] = piece
                 made += piece.shape[1]
-                bar.update(piece.shape[1])
+                update(piece.shape[1])
         except KeyboardInterrupt:
             if made == 0:
                 raise
@@ -149,8 +156,9 @@ def teacher_force(model: WaveNet, codes: Tensor, prefix: Tensor | None = None, m
     check_model(model)
     check_codes(codes, model.config.levels)
     how = _method(model, method, codes.shape[1])
+    _check_weights(model)
     device = model.embedding.weight.device
-    memory, logits = how.start(model, _past(model, prefix, len(codes)).to(device))
+    memory, logits = how.start(model, _past(model, prefix, len(codes), f"the {len(codes)} of the codes").to(device))
     seen = [logits.cpu()]
     for newest in codes.T[:-1]:
         memory, logits = how.step(model, memory, newest.to(device))
@@ -172,7 +180,8 @@ def _pieces(
 ) -> Iterator[Tensor]:
     """Check what all share, and begin: codes (batch, m), in pieces as the method makes them."""
     check_model(model)
-    check_int("batch", batch, 1, "1 makes one sound")
+    check_int("batch", batch, 1, "1 makes one sound", MOST)
+    check_bool("greedy", greedy)
     check_positive("temperature", temperature, "1.0, or greedy=True for the likeliest code each time")
     if condition is not None:
         raise ValueError(
@@ -185,8 +194,8 @@ def _pieces(
         check_int("top_k", top_k, 1, f"of {levels} codes 5 are few, None is all", levels)
     how = _method(model, method, n)
     _check_weights(model)
-    past = _past(model, prefix, batch).to(model.embedding.weight.device)
-    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    past = _past(model, prefix, batch, f"batch={batch}").to(model.embedding.weight.device)
+    generator = None if seed is None else torch.Generator().manual_seed(int(seed))
     noise = functools.partial(model.head.noise, batch=batch, levels=model.config.levels, generator=generator)
     return _draw(model, how, past, n, None if greedy else noise, float(temperature), top_k)
 
@@ -219,9 +228,14 @@ def _method(model: WaveNet, method: str, n: int | None) -> Any:
     """The module of a method, for this model's device."""
     check_choice("method", method, get_args(Method))
     kind = model.embedding.weight.device.type
+    is_off = kind == "cpu" and os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
     if method == "auto":
         is_short = n is not None and n <= SHORT
-        method = "compiled" if kind in ("cpu", "cuda") and not is_short else "cached"
+        method = "compiled" if kind in ("cpu", "cuda") and not is_short and not is_off else "cached"
+    if method == "compiled" and is_off:
+        raise RuntimeError(
+            "method='compiled' was passed while the environment variable NUMBA_DISABLE_JIT is set; it must be unset for that: unset it and start Python again, or try method='cached'."
+        )
     if method == "compiled" and kind not in ("cpu", "cuda"):
         raise ValueError(
             f"method='compiled' was passed for a model on {kind!r}; it must be on a CPU or a CUDA GPU: try model.cpu(), or method='cached'."
@@ -237,20 +251,26 @@ def _check_weights(model: WaveNet) -> None:
             )
 
 
-def _past(model: WaveNet, prefix: Tensor | None, batch: int) -> Tensor:
+def _past(model: WaveNet, prefix: Tensor | None, batch: int, allowed: str) -> Tensor:
     """The last Δ codes before the first new one, (batch, Δ): silence, then the prefix."""
-    silence = torch.full((batch, model.receptive_field), model.mu_law.silence)
+    silence = torch.full((batch, model.receptive_field), model.mu_law.silence, device="cpu")
     if prefix is None:
         return silence
     check_codes(prefix, model.config.levels)
     if len(prefix) not in (1, batch):
         raise ValueError(
-            f"The prefix has a batch of {len(prefix)}; it must be 1 or batch={batch}: pass prefix[:1], or batch={len(prefix)}."
+            f"The prefix has a batch of {len(prefix)}; it must be 1 or {allowed}: pass prefix[:1], or as many sounds as prefixes."
         )
     return torch.cat([silence, prefix.cpu().expand(batch, -1)], dim=1)[:, -model.receptive_field :]
 
 
-def _bar(n: int, progress: bool) -> Any:
+@contextlib.contextmanager
+def _bar(n: int, progress: bool) -> Iterator[Callable[[int], object]]:
+    """What is to be called with how many samples have come."""
+    if not progress:
+        yield lambda m: None
+        return
     from tqdm.auto import tqdm
 
-    return tqdm(total=n, disable=not progress, desc="generating", unit="sample")
+    with tqdm(total=n, desc="generating", unit="sample") as bar:
+        yield bar.update

@@ -7,6 +7,7 @@ Vectors of eight floats are registers of an x86 processor with AVX, and two regi
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -336,3 +337,16 @@ def tell(_: Any, words: Any, i: Any, word: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(words, types.int64, types.int64), generate
+
+
+@intrinsic
+def give_way(_: Any) -> Any:
+    """Let another thread have this core, where the system can be asked so: not on Windows, which knows no sched_yield."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if sys.platform != "win32":
+            kind = ir.FunctionType(INT, [])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return types.void(), generate

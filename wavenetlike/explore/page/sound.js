@@ -35,8 +35,10 @@ function draw({ model, el }) {
   let sound = { data: new Float32Array(0), made: 0, total: 0 };
   let context = null,
     sources = [],
-    run = 0,
+    run = null,
+    wanted = null,
     began = 0,
+    given = 0,
     begin = null,
     queued = 0;
 
@@ -87,7 +89,7 @@ function draw({ model, el }) {
     sources.push(source);
     queued = sound.made;
   };
-  const follow_cursor = () => {
+  const followCursor = () => {
     if (begin === null || !el.isConnected) return;
     const t = Math.max(0, context.currentTime - begin);
     el.dataset.played = t.toFixed(3);
@@ -98,37 +100,40 @@ function draw({ model, el }) {
     }
     const x = area.x(Math.min(t, sound.made / rate));
     cursor.setAttribute("d", `M${at(x, 0)}V${area.height}`);
-    requestAnimationFrame(follow_cursor);
+    requestAnimationFrame(followCursor);
   };
   const wake = () => {
     context ??= new AudioContext({ sampleRate: rate });
     context.resume();
   };
 
+  // Samples a second that are generated; what it goes on from came at once, and does not count.
+  const speed = () => (sound.made - given) / Math.max(1e-3, (performance.now() - began) / 1000);
   // Whether the sound, played from now on, will always find its next block made.
-  const isSafe = () => {
-    const speed = sound.made / Math.max(1e-3, (performance.now() - began) / 1000);
-    return sound.made >= sound.total * (1 - speed / rate) + MARGIN * rate || sound.made >= sound.total;
-  };
+  const isSafe = () =>
+    sound.made >= sound.total ||
+    (sound.made > given && sound.made >= sound.total * (1 - speed() / rate) + MARGIN * rate);
 
-  const set_running = (isRunning) => {
+  const setRunning = (isRunning) => {
     stop.disabled = !isRunning;
     again.disabled = isRunning;
   };
   play.addEventListener("click", () => {
     wake();
     silence();
-    sound = { data: new Float32Array(0), made: 0, total: 0 };
+    wanted = newId();
     run = null;
-    set_running(true);
+    sound = { data: new Float32Array(0), made: 0, total: 0 };
+    setRunning(true);
     words.textContent = "Generating.";
-    model.send({ kind: "play" });
+    model.send({ kind: "play", run: wanted });
   });
   stop.addEventListener("click", () => {
     silence();
+    run = null;
     sound.total = sound.made;
-    el.dataset.stopped = "";
-    set_running(false);
+    setRunning(false);
+    show();
     model.send({ kind: "stop" });
     play.focus();
   });
@@ -136,43 +141,44 @@ function draw({ model, el }) {
     wake();
     silence();
     queue();
-    follow_cursor();
+    followCursor();
   });
 
+  // Blocks of the run that this page has begun, or, if it has begun none, of the newest; after a stop those that are on their way are left.
   model.on("msg:custom", (message, buffers) => {
+    if (message.kind === "block" && message.first && (wanted === null || message.run === wanted)) {
+      silence();
+      run = message.run;
+      sound = { data: new Float32Array(message.total), made: 0, total: message.total };
+      setRunning(true);
+    }
+    if (message.run !== run) return;
     if (message.kind === "block") {
-      if (run === null || message.run > run) {
-        if (run !== null && stop.disabled) return; // of a run that was started elsewhere
-        run = message.run;
-        began = performance.now();
-        delete el.dataset.stopped;
-        sound = { data: new Float32Array(message.total), made: 0, total: message.total };
-      }
-      if (message.run !== run || el.dataset.stopped !== undefined) return;
       const view = buffers[0];
-      const bytes = view.buffer ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : view;
-      const block = new Float32Array(bytes);
+      const block = new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
       sound.data.set(block, sound.made);
       sound.made += block.length;
+      if (message.first) [began, given] = [performance.now(), sound.made];
       show();
-      const speed = sound.made / rate / Math.max(1e-3, (performance.now() - began) / 1000);
-      pace.textContent = `${(sound.made / rate).toFixed(1)} s, ${speed.toFixed(1)} × real time`;
-      if (context && (begin !== null || isSafe())) {
-        const isFirst = begin === null;
-        queue();
-        if (isFirst) follow_cursor();
-      }
+      pace.textContent = `${(sound.made / rate).toFixed(1)} s, ${(speed() / rate).toFixed(1)} × real time`;
     }
-    if (message.kind === "end" && message.run === run) {
+    if (message.kind === "end") {
       sound.total = sound.made;
-      set_running(false);
+      wanted = null;
+      setRunning(false);
       show();
+    }
+    if (context && sound.made && (begin !== null || isSafe())) {
+      const isFirst = begin === null;
+      queue();
+      if (isFirst) followCursor();
     }
   });
   follow(model, ["shown"], () => {
     const shown = model.get("shown");
     words.textContent = shown.words;
     chart.setAttribute("aria-label", shown.alt);
+    if (stop.disabled) wanted = null; // what was stopped has ended
   });
   const first = model.get("first");
   const data = new Float32Array(first.buffer.slice(first.byteOffset, first.byteOffset + first.byteLength));
