@@ -24,7 +24,7 @@ test: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests --ignore=tests/browser --numprocesses 2 --dist loadfile
-	$(BIN)/python -m pytest --nbval notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval notebooks --numprocesses 2 --dist loadfile
 
 test-browser: .venv/test
 	$(BIN)/python -m pytest tests/browser

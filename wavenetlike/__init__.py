@@ -1,6 +1,6 @@
 """WaveNet-like models, to learn how they work and to build them: a large receptive field Δ and a small γ.
 
-Bottom to top: `layers`, `quantize` → `heads` → `models` → `data`, `ops`, `analysis`, `generate`, `train` → `plots` → `explore`.
+Bottom to top: `layers`, `quantize` → `heads` → `models` → `data`, `ops`, `analysis`, `generate`, `train` → `plots` → `explore`, `exercises`.
 """
 
 from wavenetlike import ops, train

@@ -38,7 +38,7 @@ def played(explorer: Locator) -> float:
 def test_it_plays_while_it_generates(explorer: Locator, page: Page) -> None:
     before = explorer.locator("path.generated").get_attribute("d")
     assert before
-    explorer.get_by_label("goes on from").focus()
+    explorer.get_by_label("goes on from", exact=True).focus()
     page.keyboard.press("ArrowUp")  # silence
     page.keyboard.press("ArrowDown")  # and the word again
     explorer.get_by_label("seed", exact=True).fill("7")
