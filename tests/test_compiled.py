@@ -396,21 +396,6 @@ assert "numba" in sys.modules
     subprocess.run([sys.executable, "-c", code], timeout=100, check=True)
 
 
-@settings(max_examples=60)
-@given(wavenet_configs(), SEEDS, st.integers(1, 3), st.integers(0, 20))
-def test_the_recorded_step_gives_the_models_logits(config, seed, batch, extra):
-    model = built(config, seed)
-    delta, n = config.receptive_field, 25
-    codes = random_codes(config.levels, batch, delta + extra + n, seed=seed)
-    with torch.no_grad():
-        expected = model(codes, padded=False)[..., extra:]
-        memory, logits = graphed.start(model, codes[:, : delta + extra])
-        for t in range(n):
-            torch.testing.assert_close(logits, expected[..., t], rtol=0, atol=1e-4)
-            memory, logits = graphed.step(model, memory, codes[:, delta + extra + t])
-        torch.testing.assert_close(logits, expected[..., n], rtol=0, atol=1e-4)
-
-
 @pytest.mark.parametrize("is_greedy", [False, True])
 @pytest.mark.parametrize("top_k", [None, 2])
 def test_the_recorded_loop_draws_as_the_others(small_model, is_greedy, top_k):

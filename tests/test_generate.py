@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wavenetlike import WaveNetConfig
-from wavenetlike.generate import METHODS, cached, generate, stream, teacher_force
+from wavenetlike.generate import METHODS, cached, generate, graphed, stream, teacher_force
 
 ALL = pytest.mark.parametrize("method", ["naive", "cached", "compiled"])
 
@@ -31,7 +31,7 @@ def test_methods_give_the_same_logits_under_teacher_forcing(config, seed, batch,
     with torch.no_grad():
         # The third way: all positions at once, as in training.
         expected = model(codes, padded=False)[..., extra:]
-        for method in METHODS.values():
+        for method in (*METHODS.values(), graphed):
             memory, logits = method.start(model, codes[:, : delta + extra])
             assert logits.shape == (batch, config.levels)
             for t in range(n):

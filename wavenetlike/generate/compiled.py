@@ -193,11 +193,12 @@ def _together(work: Callable[[int], None], n_threads: int, words: np.ndarray, st
 
 def _load() -> None:
     """Import `kernel`, which may compile for seconds. An interrupt waits: numba, imported by half, would be broken until Python ends."""
-    if "wavenetlike.generate.kernel" in sys.modules or threading.current_thread() is not threading.main_thread():
+    handler = signal.getsignal(signal.SIGINT)
+    is_elsewhere = handler is None or threading.current_thread() is not threading.main_thread()
+    if "wavenetlike.generate.kernel" in sys.modules or is_elsewhere:
         importlib.import_module("wavenetlike.generate.kernel")
         return
     waiting: list[tuple[int, FrameType | None]] = []
-    handler = signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGINT, lambda number, frame: waiting.append((number, frame)))
     try:
         importlib.import_module("wavenetlike.generate.kernel")
