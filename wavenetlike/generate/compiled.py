@@ -247,8 +247,13 @@ def pack(model: WaveNet, batch: int) -> tuple[Plan, np.ndarray]:
         "out": _matrix(_array(head.out.weight)[..., 0], n_skip, n_out, n_parts),
         "out_bias": _fill(_array(head.out.bias), n_out),
     }
-    n_past = sum((config.kernel_length - 1) * dilation for dilation in config.dilations) + n_first - 1
-    rooms = {"rings": n_past * width, "sums": n_layers * 2 * gate, "z": n_layers * gate, "x": width, "newest": width}
+    rooms = {
+        "rings": (config.receptive_field - 1) * width,
+        "sums": n_layers * 2 * gate,
+        "z": n_layers * gate,
+        "x": width,
+        "newest": width,
+    }
     lane = place(**rooms, skips=n_skip, hiddens=n_skip, logits=n_out, alive=2 * n_skip, best=n_out)
     widths = {"width": width, "gate": gate, "n_skip": n_skip, "n_out": n_out, "n_parts": n_parts}
     shape = {

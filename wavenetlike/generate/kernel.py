@@ -55,7 +55,7 @@ class Plan(NamedTuple):
     embedding: int
     """(levels, width)"""
     first: int
-    """Of each tap of the first convolution, oldest first, (width → width), then the bias."""
+    """Of each tap of the first convolution, oldest first, (width → width)."""
     first_bias: int
     old: int
     """Of each layer, of each tap but the newest, oldest first, (width → 2·gate), filter first."""
