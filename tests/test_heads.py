@@ -21,11 +21,11 @@ LOGITS = torch.tensor([0.0, 1.0, -1.0, 2.0, 0.5])
 
 
 def noise(batch: int, levels: int, seed: int = 0) -> torch.Tensor:
-    return SoftmaxHead().noise(1, batch, levels, torch.Generator().manual_seed(seed))[0]
+    return SoftmaxHead(levels).noise(1, batch, torch.Generator().manual_seed(seed))[0]
 
 
 def draws(seed: int, **options: object) -> torch.Tensor:
-    codes = SoftmaxHead().sample(LOGITS.expand(DRAWS, -1), noise(DRAWS, len(LOGITS), seed), **options)
+    codes = SoftmaxHead(5).sample(LOGITS.expand(DRAWS, -1), noise(DRAWS, len(LOGITS), seed), **options)
     return torch.bincount(codes, minlength=len(LOGITS))
 
 
@@ -82,12 +82,12 @@ def test_softmax_loss_is_in_bits(seed, levels, batch, time, scale):
     codes = torch.randint(levels, (batch, time))
     log_probabilities = Categorical(logits=logits.transpose(1, 2)).log_prob(codes)
     expected = -log_probabilities.mean().item() / math.log(2)
-    assert SoftmaxHead().loss(logits, codes).item() == pytest.approx(expected, rel=1e-9)
+    assert SoftmaxHead(levels).loss(logits, codes).item() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("levels", [2, 10, 256])
 def test_knowing_nothing_costs_log2_of_the_levels(levels):
-    loss = SoftmaxHead().loss(torch.zeros(1, levels, 7), torch.zeros(1, 7, dtype=torch.int64))
+    loss = SoftmaxHead(levels).loss(torch.zeros(1, levels, 7), torch.zeros(1, 7, dtype=torch.int64))
     assert loss.item() == pytest.approx(math.log2(levels), rel=1e-6)
 
 
@@ -101,7 +101,7 @@ def test_samples_follow_the_softmax_at_every_temperature(temperature):
 
 def test_temperature_divides_the_logits():
     logits, drawn = torch.randn(500, 8, generator=torch.Generator().manual_seed(0)), noise(500, 8, 3)
-    head = SoftmaxHead()
+    head = SoftmaxHead(8)
     warm = head.sample(logits, drawn, temperature=0.7)
     assert torch.equal(warm, head.sample(logits / 0.7, drawn))
     assert torch.equal(head.sample(logits, drawn, temperature=1e-6), logits.argmax(dim=1))
@@ -111,23 +111,23 @@ def test_temperature_divides_the_logits():
 def test_the_ends_of_the_temperature(temperature):
     logits, drawn = 100 * torch.randn(500, 8, generator=torch.Generator().manual_seed(0)), noise(500, 8)
     expected = (logits if temperature < 1 else drawn).argmax(dim=1)
-    assert torch.equal(SoftmaxHead().sample(logits, drawn, temperature=temperature), expected)
+    assert torch.equal(SoftmaxHead(8).sample(logits, drawn, temperature=temperature), expected)
 
 
 @settings(max_examples=50)
 @given(SEEDS, st.integers(1, 40), st.integers(1, 4), st.integers(2, 300), st.integers(1, 40))
 def test_noise_is_the_same_in_one_piece_and_in_several(seed, n, batch, levels, first):
     one, two = (torch.Generator().manual_seed(seed) for _ in range(2))
-    whole = SoftmaxHead().noise(n, batch, levels, one)
+    whole = SoftmaxHead(levels).noise(n, batch, one)
     assert whole.shape == (n, batch, levels)
     assert whole.dtype == torch.float32
     sizes = [min(first, n), n - min(first, n)]
-    parts = [SoftmaxHead().noise(size, batch, levels, two) for size in sizes if size]
+    parts = [SoftmaxHead(levels).noise(size, batch, two) for size in sizes if size]
     assert torch.equal(torch.cat(parts), whole)
 
 
 def test_noise_is_standard_gumbel():
-    drawn = SoftmaxHead().noise(100, 10, 100, torch.Generator().manual_seed(0)).double().flatten()
+    drawn = SoftmaxHead(100).noise(100, 10, torch.Generator().manual_seed(0)).double().flatten()
     # Mean γ = 0.5772 and variance π² / 6; P(x ≤ q) = exp(-exp(-q)).
     assert drawn.mean().item() == pytest.approx(0.57722, abs=0.02)
     assert drawn.var().item() == pytest.approx(math.pi**2 / 6, rel=0.02)
@@ -141,9 +141,9 @@ def test_noise_is_standard_gumbel():
 def test_top_k_leaves_the_draws_among_the_likeliest(seed, levels, data):
     top_k = data.draw(st.integers(1, levels))
     logits, drawn = torch.randn(50, levels, generator=torch.Generator().manual_seed(seed)), noise(50, levels, seed)
-    codes = SoftmaxHead().sample(logits, drawn, top_k=top_k)
+    codes = SoftmaxHead(levels).sample(logits, drawn, top_k=top_k)
     assert (logits.topk(top_k, dim=1).indices == codes[:, None]).any(dim=1).all()
-    free = SoftmaxHead().sample(logits, drawn)
+    free = SoftmaxHead(levels).sample(logits, drawn)
     is_free_within = (logits.topk(top_k, dim=1).indices == free[:, None]).any(dim=1)
     assert torch.equal(codes[is_free_within], free[is_free_within])
 
@@ -155,14 +155,14 @@ def test_same_generator_gives_the_same_samples():
 
 def test_greedy_takes_the_likeliest():
     logits = torch.randn(500, 8, generator=torch.Generator().manual_seed(0))
-    codes = SoftmaxHead().sample(logits, None, temperature=5.0)
+    codes = SoftmaxHead(8).sample(logits, None, temperature=5.0)
     assert codes.shape == (500,)
     assert torch.equal(codes, logits.argmax(dim=1))
 
 
 def test_only_the_gaussian_head_learns():
     assert list(MSEHead().parameters()) == []
-    assert list(SoftmaxHead().parameters()) == []
+    assert list(SoftmaxHead(5).parameters()) == []
     assert [name for name, _ in GaussianHead().named_parameters()] == ["log_sigma"]
 
 
