@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from wavenetlike import WaveNet, WaveNetConfig
+from wavenetlike.condition import Condition, ConditionConfig
+from wavenetlike.context import ContextConfig
+from wavenetlike.heads import HEADS
 
 
 def wavenet_configs(skip_channels: int | None = None) -> st.SearchStrategy[WaveNetConfig]:
@@ -27,6 +31,62 @@ def wavenet_configs(skip_channels: int | None = None) -> st.SearchStrategy[WaveN
         gate_channels=st.integers(1, 4),
         skip_channels=st.integers(1, 5) if skip_channels is None else st.just(skip_channels),
         first_kernel_length=st.integers(1, 4),
+    )
+
+
+def told_configs() -> st.SearchStrategy[WaveNetConfig]:
+    """Small WaveNets with every head, and with every kind of condition and of context, or without."""
+    conditions = st.one_of(
+        st.none(),
+        st.builds(
+            ConditionConfig,
+            words=st.just(("no", "so", "yes")),
+            speakers=st.sampled_from([(), ("ann", "bob")]),
+            embedding=st.integers(1, 4),
+            frame_channels=st.integers(0, 3),
+            hop=st.integers(1, 9),
+        ),
+        st.builds(ConditionConfig, frame_channels=st.integers(1, 3), hop=st.integers(1, 40)),
+        st.builds(
+            ConditionConfig, embedding=st.integers(1, 3), frame_channels=st.integers(0, 2), hop=st.integers(3, 4)
+        ),
+    )
+    contexts = st.builds(
+        ContextConfig,
+        rate=st.integers(1, 9),
+        n_blocks=st.integers(1, 2),
+        n_layers=st.integers(1, 2),
+        kernel_length=st.integers(1, 3),
+        dilation_rate=st.integers(1, 3),
+        channels=st.integers(1, 4),
+    )
+    return st.builds(
+        dataclasses.replace,
+        wavenet_configs(),
+        head=st.sampled_from(HEADS),
+        n_mixtures=st.integers(1, 3),
+        condition=conditions,
+        context=st.one_of(st.none(), contexts),
+    )
+
+
+def condition_of(config: ConditionConfig | None, batch: int, n_samples: int, seed: int = 0) -> Condition | None:
+    """A random condition that a model of this config takes, another one for each of a batch."""
+    if config is None:
+        return None
+    generator = torch.Generator().manual_seed(seed)
+
+    def chosen(n: int) -> list[int] | None:
+        return torch.randint(n, (batch,), generator=generator).tolist() if n else None
+
+    own = "embedding" in config.parts
+    return Condition(
+        word=chosen(len(config.words)),
+        speaker=chosen(len(config.speakers)),
+        embedding=torch.randn(batch, config.embedding, generator=generator) if own else None,
+        frames=torch.randn(batch, config.frame_channels, config.n_frames(n_samples), generator=generator)
+        if config.frame_channels
+        else None,
     )
 
 

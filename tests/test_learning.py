@@ -89,7 +89,7 @@ def by_hand(
     optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99))
     bits, accuracy, average = [], [], {}
     for step in range(steps):
-        codes, is_target = windows.batch(step, batch_size)
+        codes, is_target, *_ = windows.batch(step, batch_size)
         logits, targets = model(codes[:, :-1], padded=False), codes[:, model.receptive_field :]
         loss = F.cross_entropy(logits, targets, reduction="none")[is_target].mean() / math.log(2)
         optimizer.zero_grad()
@@ -217,13 +217,15 @@ def test_all_shares_of_an_epoch_hold_every_target_once(lengths, delta, window, b
 def test_batches_of_a_fixed_length_hold_the_same_targets(lengths, delta, window, batch_size, seed):
     windows = Windows(counting_codes(lengths), delta, window, seed)
     for step in range(3):
-        codes, targets = windows.batch(step, batch_size, fixed=True)
+        codes, targets, clip, time = windows.batch(step, batch_size, fixed=True)
         assert codes.shape == (batch_size, delta + window)
         short = windows.batch(step, batch_size)
         n = short.targets.shape[1]
         assert not targets[:, : window - n].any()
         assert torch.equal(codes[:, window - n :], short.codes)
         assert torch.equal(targets[:, window - n :], short.targets)
+        assert torch.equal(clip, short.clip)
+        assert torch.equal(time + window - n, short.time)
 
 
 # Held-out clips

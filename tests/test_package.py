@@ -21,7 +21,7 @@ PACKAGE = Path(wavenetlike.__file__).parent
 FLOORS = [
     ["checks"],
     ["layers", "quantize"],
-    ["heads"],
+    ["heads", "condition", "context"],
     ["models"],
     ["data"],
     ["ops", "analysis", "generate"],
@@ -30,7 +30,7 @@ FLOORS = [
     ["explore", "exercises", "cli"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
-FOLDERS = {"data", "analysis", "generate", "train", "explore"}
+FOLDERS = {"heads", "data", "analysis", "generate", "train", "explore"}
 """Their files import one another."""
 # What `from wavenetlike import …` gives out lies on all floors up to this one.
 FLOOR["wavenetlike"] = FLOOR["train"]

@@ -249,7 +249,7 @@ def test_training_draws_nothing_from_the_global_generator(small_model, tones):
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_loss_is_taken_where_all_of_the_past_is_known(small_model, tones, batch_size):
     delta, window = small_model.receptive_field, 25
-    codes, targets = Windows(encode_clips(tones, small_model.mu_law), delta, window, seed=4).batch(0, batch_size)
+    codes, targets, *_ = Windows(encode_clips(tones, small_model.mu_law), delta, window, seed=4).batch(0, batch_size)
     bits = []
     with torch.no_grad():
         for row, t in targets.nonzero().tolist():

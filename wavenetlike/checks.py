@@ -120,6 +120,32 @@ def check_series(series: object, least: int) -> Tensor:
     return x
 
 
+def check_classes(classes: object, n: int, n_classes: int) -> Tensor:
+    """The class of each of n times as int64 (n,), or a refusal.
+
+    Raises:
+        TypeError: no sequence of integers.
+        ValueError: another number of them, or one outside 0 … n_classes - 1.
+    """
+    try:
+        numbers = torch.as_tensor(classes)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"The classes are a {type(classes).__name__} that is no sequence of integers; pass one for each sample: try torch.zeros({n}, dtype=torch.int64)."
+        ) from error
+    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
+        raise TypeError(f"The classes are of type {numbers.dtype}; they must be integers: try classes.long().")
+    if numbers.shape != (n,):
+        raise ValueError(
+            f"The classes have shape {tuple(numbers.shape)} for {n} samples; there must be one for each, ({n},): cut or lengthen them."
+        )
+    if n and not 0 <= int(numbers.min()) <= int(numbers.max()) < n_classes:
+        raise ValueError(
+            f"The classes run from {int(numbers.min())} to {int(numbers.max())}; with {n_classes} of them they must lie in 0 … {n_classes - 1}: count from 0."
+        )
+    return numbers.to(torch.int64)
+
+
 def check_seed(seed: object) -> None:
     """Refuse a seed that torch would cut short: it keeps 32 bits, so that 2³² would be 0 again.
 

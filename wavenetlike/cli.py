@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from wavenetlike.analysis import Score, evaluate
 from wavenetlike.checks import check_int
-from wavenetlike.data import Clips, EncodedClips, Waveforms, bundled_clips, encode_clips
+from wavenetlike.condition import CLASSES, ConditionConfig
+from wavenetlike.data import Clips, EncodedClips, Waveforms, bundled_clips, encode_clips, vocabulary
 from wavenetlike.data.clips import SPEAKER_ENDS, Items
-from wavenetlike.models import WaveNet, build_wavenet, build_wavenet_toy, save
+from wavenetlike.heads import HEADS
+from wavenetlike.models import TOY, WaveNet, WaveNetConfig, save
 from wavenetlike.train import Bar, Checkpoints, Log, TensorBoard, Watcher, train
 from wavenetlike.train.recipe import PRECISIONS, SCHEDULES
 
-PRESETS: dict[str, Callable[[], WaveNet]] = {"toy": build_wavenet_toy, "wavenet": build_wavenet}
+PRESETS = {"toy": TOY, "wavenet": WaveNetConfig()}
+EMBEDDING, N_MELS = 16, 20
+"""Numbers that a word or a speaker becomes, and bands of the mel spectrogram."""
+CONDITIONS = (*CLASSES, "mel")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,6 +62,14 @@ def _parser() -> argparse.ArgumentParser:
         "--data",
         metavar="DIR",
         help="word/speaker_nohash_n.wav, any other audio, or what EncodedClips.write made; else the bundled clips",
+    )
+    add("--head", choices=HEADS, default="softmax", help="what is predicted of a code")
+    add(
+        "--condition",
+        nargs="+",
+        choices=CONDITIONS,
+        default=[],
+        help="what the model is told beside the past: the word and the speaker, known by the recordings' names, a mel spectrogram",
     )
     add("--held-out", metavar="DIR", help="recordings to judge by, not trained on")
     add(
@@ -123,14 +137,15 @@ def _launch(options: argparse.Namespace, arguments: list[str]) -> int:
 def _train(options: argparse.Namespace) -> int:
     check_int("seed", options.seed, 0, "any such number", 2**64 - 1)
     torch.manual_seed(options.seed)
-    model = PRESETS[options.preset]()
+    clips = bundled_clips() if options.data is None else _clips(options.data)
+    model = WaveNet(_config(options, clips))
     is_first = os.environ.get("RANK", "0") == "0"
     watch: list[Watcher] = [Log(), *([TensorBoard(options.tensorboard)] if options.tensorboard and is_first else [])]
     if sys.stderr.isatty():
         watch.append(Bar())
     held_out = None if options.held_out is None else _clips(options.held_out)
     history = train(
-        model, bundled_clips() if options.data is None else _clips(options.data),
+        model, clips,
         steps=options.steps, seconds=options.seconds, window=options.window, batch_size=options.batch_size,
         learning_rate=options.learning_rate, schedule=options.schedule, ema=options.ema, precision=options.precision,
         compiled=options.compile, held_out=held_out, evaluate_every=options.evaluate_every, patience=options.patience, seed=options.seed,
@@ -143,6 +158,21 @@ def _train(options: argparse.Namespace) -> int:
         for score in [] if held_out is None else _scores(model, held_out):
             print(f"held-out: {score.name:15} accuracy {100 * score.accuracy:.1f}%, {score.bits:.3f} bits per sample")
     return 0
+
+
+def _config(options: argparse.Namespace, clips: Items) -> WaveNetConfig:
+    """The preset, with the head and the condition that were asked for; the vocabulary is that of the clips."""
+    preset = dataclasses.replace(PRESETS[options.preset], head=options.head)
+    names = {part: vocabulary(clips, part) for part in CLASSES if part in options.condition}
+    if not options.condition:
+        return preset
+    condition = ConditionConfig(
+        words=names.get("word", ()),
+        speakers=names.get("speaker", ()),
+        embedding=EMBEDDING if names else 0,
+        frame_channels=N_MELS if "mel" in options.condition else 0,
+    )
+    return dataclasses.replace(preset, condition=condition)
 
 
 def _processes(options: argparse.Namespace) -> int | None:

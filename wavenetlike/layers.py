@@ -15,7 +15,7 @@ Taught in notebooks/01_ar2_weight_recovery.ipynb (one convolution) and 02_recept
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -171,6 +171,51 @@ class Fork(torch.autograd.Function):
         return both, None
 
 
+class CodeEmbedding(nn.Embedding):
+    """A vector of its own for each code: (batch, time) → (batch, time, width).
+
+    A one-hot input through a 1×1 convolution only picks a column of its weight: this is that, without the product.
+
+    Args:
+        levels: number of codes, at least 2.
+        width: channels, at least 1.
+    """
+
+    def __init__(self, levels: int, width: int):
+        super().__init__(levels, width)
+
+    @property
+    def table(self) -> Tensor:
+        """The vectors of all codes, (levels, width)."""
+        return self.weight
+
+
+class ValueEmbedding(nn.Module):
+    """A code by its value alone, w · (2·code/(levels - 1) - 1) + b: (batch, time) → (batch, time, width).
+
+    What an embedding is for few codes, this is for many, where near codes sound alike and most are never seen.
+
+    Args:
+        levels: number of codes, at least 2.
+        width: channels, at least 1.
+    """
+
+    def __init__(self, levels: int, width: int):
+        super().__init__()
+        self.levels = levels
+        linear = nn.Linear(1, width)
+        self.weight, self.bias = nn.Parameter(linear.weight.detach()[:, 0]), linear.bias
+
+    @property
+    def table(self) -> Tensor:
+        """The vectors of all codes, (levels, width)."""
+        return self(torch.arange(self.levels, device=self.weight.device))
+
+    def forward(self, codes: Tensor) -> Tensor:
+        values = codes.to(self.weight.dtype) * (2 / (self.levels - 1)) - 1
+        return values[..., None] * self.weight + self.bias
+
+
 class Block(nn.Module):
     """A stack of causal convolutions whose dilation grows: (batch, channels, time) → (batch, channels, time).
 
@@ -251,10 +296,89 @@ def _tanh(x: Tensor) -> Tensor:
     return torch.tanh(x)
 
 
+class Bias(NamedTuple):
+    """What a condition adds to a layer's sums of filter and gate: one column a frame, held for ``hop`` samples.
+
+    ::
+
+        time            0 … hop - 1    hop … 2·hop - 1    …        the first column also before 0, the last one to the end
+        frames[..., i]  i = 0          i = 1
+
+    Attributes:
+        frames: (batch or 1, channels, n_frames).
+        hop: samples a frame.
+        ends: int64 (batch or 1,), the time that the newest column of activations predicts, + 1.
+    """
+
+    frames: Tensor
+    hop: int
+    ends: Tensor
+
+
+def add_bias(y: Tensor, bias: Bias) -> Tensor:
+    """(batch, channels, time) → the same with each column's frame added, in the place of ``y`` where it can be."""
+    frames, hop, ends = bias
+    frames = frames.to(y.dtype)
+    if frames.shape[2] == 1:
+        return y + frames
+    if y.device.type == "cpu" and not torch.compiler.is_compiling():
+        of = AddFrames.apply if torch.is_grad_enabled() else add_frames
+        return of(y, frames, hop, ends.tolist())
+    times = ends.to(y.device)[:, None] - y.shape[2] + torch.arange(y.shape[2], device=y.device)
+    at = (times.div(hop, rounding_mode="floor")).clamp(0, frames.shape[2] - 1)
+    batch = len(y)
+    return y + frames.expand(batch, -1, -1).gather(2, at.expand(batch, -1)[:, None].expand(-1, y.shape[1], -1))
+
+
+def _spans(n: int, n_frames: int, hop: int, end: int) -> tuple[int, int, int, int]:
+    """Of n columns up to time ``end``: the first and the last frame, and how many columns the first has, and those up to the last."""
+    start = end - n
+    first, last = (min(max(t // hop, 0), n_frames - 1) for t in (start, end - 1))
+    if first == last:
+        return first, last, n, n
+    head = (first + 1) * hop - start
+    return first, last, head, head + (last - first - 1) * hop
+
+
+def add_frames(y: Tensor, frames: Tensor, hop: int, ends: Sequence[int]) -> Tensor:
+    """`add_bias` in place, without a copy of the frames as long as ``y``."""
+    for i, y_clip in enumerate(y.unbind()):
+        own, end = frames[min(i, len(frames) - 1)], ends[min(i, len(ends) - 1)]
+        first, last, head, tail = _spans(y.shape[2], frames.shape[2], hop, end)
+        y_clip[:, :head] += own[:, first, None]
+        if first != last:
+            y_clip[:, head:tail].unflatten(1, (-1, hop)).add_(own[:, first + 1 : last, None])
+            y_clip[:, tail:] += own[:, last, None]
+    return y
+
+
+class AddFrames(torch.autograd.Function):
+    """`add_frames` with its gradient: that of a frame is the sum over the columns which it was added to."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, frames: Tensor, hop: int, ends: Sequence[int]) -> Tensor:
+        ctx.mark_dirty(y)
+        ctx.shape, ctx.hop, ctx.ends = frames.shape, hop, ends
+        return add_frames(y, frames, hop, ends)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        dframes = dy.new_zeros(ctx.shape)
+        for i, dy_clip in enumerate(dy.unbind()):
+            own, end = dframes[min(i, len(dframes) - 1)], ctx.ends[min(i, len(ctx.ends) - 1)]
+            first, last, head, tail = _spans(dy.shape[2], ctx.shape[2], ctx.hop, end)
+            own[:, first] += dy_clip[:, :head].sum(dim=1)
+            if first != last:
+                own[:, first + 1 : last] += dy_clip[:, head:tail].unflatten(1, (-1, ctx.hop)).sum(dim=2)
+                own[:, last] += dy_clip[:, tail:].sum(dim=1)
+        return dy, dframes, None, None
+
+
 class GatedUnit(nn.Module):
     """z = tanh(W_f ∗ x) ⊙ σ(W_g ∗ x), WaveNet equation 2: (batch, in, time) → (batch, gate, time).
 
-    Filter and gate are two convolutions; they are computed as one with twice the channels, filter first.
+    Filter and gate are two convolutions; they are computed as one with twice the channels, filter first. What a condition adds within the
+    two (WaveNet, section 2.5) comes as ``biases``, of 2 · gate channels.
 
     Args:
         in_channels, gate_channels, kernel_length, dilation: as in `CausalConv1d`; ``gate_channels`` is the width of z.
@@ -269,8 +393,10 @@ class GatedUnit(nn.Module):
     def receptive_field(self) -> int:
         return self.conv.receptive_field
 
-    def forward(self, x: Tensor, padded: bool = True) -> Tensor:
+    def forward(self, x: Tensor, padded: bool = True, biases: Iterable[Bias] = ()) -> Tensor:
         x = self.conv(x, padded)
+        for bias in biases:
+            x = add_bias(x, bias)
         if torch.is_grad_enabled():
             return Gate.apply(x)
         filter, gate = x.chunk(2, dim=1)
@@ -299,10 +425,10 @@ class ResidualLayer(nn.Module):
     def receptive_field(self) -> int:
         return self.gated.receptive_field
 
-    def forward(self, x: Tensor, padded: bool = True) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, padded: bool = True, biases: Iterable[Bias] = ()) -> tuple[Tensor, Tensor]:
         n = 0 if padded else self.receptive_field - 1
         x, newest = Fork.apply(x, n) if torch.is_grad_enabled() else (x, x[..., n:])
-        z = self.gated(x, padded)
+        z = self.gated(x, padded, biases)
         return (newest if self.residual is None else newest + self.residual(z)), z
 
 

@@ -10,8 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from wavenetlike.checks import check_choice, check_codes, check_exists, check_int, check_known
-from wavenetlike.heads import SoftmaxHead
-from wavenetlike.layers import CausalConv1d, ResidualLayer, SkipHead, compose, dilations, reach
+from wavenetlike.condition import Condition, ConditionConfig, Conditioning, check_frames, per_layer, resolve
+from wavenetlike.context import ContextConfig, ContextStack
+from wavenetlike.heads import HEADS, MOST_LEVELS, code_head
+from wavenetlike.layers import (
+    Bias,
+    CausalConv1d,
+    CodeEmbedding,
+    ResidualLayer,
+    SkipHead,
+    ValueEmbedding,
+    compose,
+    dilations,
+    reach,
+)
 from wavenetlike.quantize import MuLaw
 
 
@@ -27,9 +39,14 @@ class WaveNetConfig:
         dilation_rate: dilations in a block are 1, r, r², …; at least 1.
         residual_channels, gate_channels, skip_channels: widths, at least 1.
         first_kernel_length: taps of the causal convolution that follows the embedding; 1 leaves it out.
+        head: what is predicted, see `heads`: "softmax" a probability for each code; "logistics" a mixture of ``n_mixtures`` logistic
+            distributions; "gaussian" a mean and a σ; "mse" a mean. All but the first see codes by their values, so that levels may be many.
+        n_mixtures: components of "logistics", at least 1.
+        condition: what it is told beside the past, see `condition`; None: nothing.
+        context: a second stack that looks further back at a lower rate, see `context`; None: there is none.
 
     Raises:
-        TypeError, ValueError: a field that is no integer or too small.
+        TypeError, ValueError: a field out of its range.
 
     >>> WaveNetConfig().receptive_field
     3070
@@ -44,12 +61,35 @@ class WaveNetConfig:
     gate_channels: int = 32
     skip_channels: int = 512
     first_kernel_length: int = 1
+    head: str = "softmax"
+    n_mixtures: int = 10
+    condition: ConditionConfig | None = None
+    context: ContextConfig | None = None
 
     def __post_init__(self) -> None:
+        check_choice("head", self.head, HEADS)
+        for name, kind in PARTS.items():
+            part = getattr(self, name)
+            if part is not None and not isinstance(part, kind):
+                raise TypeError(
+                    f"{name}={part!r} is a {type(part).__name__}; it must be a {kind.__name__} or None: see help({kind.__name__})."
+                )
         for field in dataclasses.fields(self):
-            least = 2 if field.name == "levels" else 1
-            check_int(field.name, getattr(self, field.name), least, f"the full WaveNet has {field.default}")
-            object.__setattr__(self, field.name, int(getattr(self, field.name)))  # a NumPy integer has no JSON
+            if field.name not in ("head", *PARTS):
+                least, most = (2, MOST_LEVELS) if field.name == "levels" else (1, None)
+                check_int(field.name, getattr(self, field.name), least, f"the full WaveNet has {field.default}", most)
+                object.__setattr__(self, field.name, int(getattr(self, field.name)))  # a NumPy integer has no JSON
+
+    def to_json(self) -> str:
+        """All fields, as `from_json` reads them."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> WaveNetConfig:
+        """What `to_json` wrote; fields that it did not know then have their defaults."""
+        fields = {**json.loads(text)}
+        parts = {name: kind(**fields[name]) for name, kind in PARTS.items() if fields.get(name) is not None}
+        return cls(**{**fields, **parts})
 
     @property
     def dilations(self) -> list[int]:
@@ -58,32 +98,50 @@ class WaveNetConfig:
 
     @property
     def depth(self) -> int:
-        """Layers with a temporal convolution, one after the other."""
-        return len(self.dilations) + (self.first_kernel_length > 1)
+        """Layers with a temporal convolution, one after the other, on the longest way: through a context stack's, if that is longer."""
+        by_codes = len(self.dilations) + (self.first_kernel_length > 1)
+        if self.context is None:
+            return by_codes
+        return max(
+            by_codes, self.context.depth + len(self.dilations) - 1
+        )  # what it gives comes after the first layer's convolution
 
     @property
     def receptive_field(self) -> int:
-        """Δ in samples."""
+        """Δ in samples; with a context stack the most that an output sees, of the first code of a column it sees rate - 1 fewer."""
         layers = [reach(self.kernel_length, dilation) for dilation in self.dilations]
-        return compose([reach(self.first_kernel_length, 1), *layers])
+        context = None if self.context is None else (self.context.receptive_field, self.context.rate)
+        return paired([reach(self.first_kernel_length, 1)], layers, context)
 
     @property
     def multiplications(self) -> int:
-        """For one sample, when nothing is computed twice: every weight of every convolution once (the embedding is looked up)."""
+        """For one sample, when nothing is computed twice: every weight of every convolution once (the embedding is looked up).
+
+        Without those of frames and context stacks, which are computed once for many samples.
+        """
         width, gate, skip, n_layers = self._widths
         first = width * width * self.first_kernel_length if self.first_kernel_length > 1 else 0
         gated_units = n_layers * width * self.kernel_length * 2 * gate
         residuals = (n_layers - 1) * gate * width
-        head = n_layers * gate * skip + skip * skip + skip * self.levels
+        head = n_layers * gate * skip + skip * skip + skip * self.outputs
         return first + gated_units + residuals + head
+
+    @property
+    def outputs(self) -> int:
+        """Channels that the head reads."""
+        return code_head(self.head, self.levels, self.n_mixtures).channels
 
     @property
     def parameters(self) -> int:
         """How many numbers a `WaveNet` of this shape learns, counted without building it."""
         width, gate, skip, n_layers = self._widths
         first = width if self.first_kernel_length > 1 else 0
-        biases = first + n_layers * 2 * gate + (n_layers - 1) * width + 2 * skip + self.levels
-        return self.levels * width + self.multiplications + biases
+        biases = first + n_layers * 2 * gate + (n_layers - 1) * width + 2 * skip + self.outputs
+        embedding = (self.levels if self.head == "softmax" else 2) * width
+        condition = self.condition.parameters(n_layers, gate) if self.condition else 0
+        context = self.context.parameters(width, n_layers, gate) if self.context else 0
+        own = 1 if self.head == "mse" else 0  # σ
+        return embedding + self.multiplications + biases + condition + context + own
 
     @property
     def _widths(self) -> tuple[int, int, int, int]:
@@ -95,8 +153,25 @@ class WaveNetConfig:
         return self.parameters / self.depth
 
 
+PARTS = {"condition": ConditionConfig, "context": ContextConfig}
+"""Fields of a `WaveNetConfig` that are configs themselves."""
+
+
+def paired(before: list[int], layers: list[int], context: tuple[int, int] | None) -> int:
+    """Δ of a model by the Δ of what comes before its layers and of these, and of its context stack (Δ in columns, rate).
+
+    An output reaches the context through all layers but the first, whose convolution is not heard by it; there the newest column
+    ended up to ``rate`` codes before.
+    """
+    by_codes = compose([*before, *layers])
+    if context is None:
+        return by_codes
+    columns, rate = context
+    return max(by_codes, (columns + 1) * rate + compose(layers[1:]) - 1)
+
+
 class WaveNet(nn.Module):
-    """p(x_{t+1} | x_{t-Δ+1} … x_t) over µ-law codes: (batch, time) → logits (batch, levels, time).
+    """p(x_{t+1} | x_{t-Δ+1} … x_t) over µ-law codes: (batch, time) → what the head reads, (batch, channels, time), logits for a softmax.
 
     van den Oord et al., WaveNet: A Generative Model for Raw Audio, 2016, figure 4. Taught in
     notebooks/03_toy_wavenet.ipynb and 04_full_wavenet.ipynb.
@@ -110,10 +185,10 @@ class WaveNet(nn.Module):
         super().__init__()
         self.config = config
         self.mu_law = MuLaw(config.levels)
-        self.head = SoftmaxHead()
+        self.head = code_head(config.head, config.levels, config.n_mixtures)
         width = config.residual_channels
-        # A one-hot input through a 1×1 convolution only picks a column of its weight: an embedding, without the product.
-        self.embedding = nn.Embedding(config.levels, width)
+        of = CodeEmbedding if config.head == "softmax" else ValueEmbedding
+        self.embedding = of(config.levels, width)
         self.first = CausalConv1d(width, width, config.first_kernel_length) if config.first_kernel_length > 1 else None
         self.layers = nn.ModuleList(
             ResidualLayer(
@@ -121,45 +196,111 @@ class WaveNet(nn.Module):
             )
             for i, dilation in enumerate(config.dilations)
         )
-        self.skip_head = SkipHead(len(config.dilations), config.gate_channels, config.skip_channels, config.levels)
+        self.skip_head = SkipHead(len(config.dilations), config.gate_channels, config.skip_channels, self.head.channels)
+        self.conditioning = (
+            Conditioning(config.condition, len(config.dilations), config.gate_channels) if config.condition else None
+        )
+        self.context = (
+            ContextStack(config.context, width, len(config.dilations), config.gate_channels) if config.context else None
+        )
 
     @property
     def receptive_field(self) -> int:
         """Δ in samples, composed from the layers' own."""
-        temporal = self.layers if self.first is None else [self.first, *self.layers]
-        return compose(int(layer.receptive_field) for layer in temporal)  # type: ignore[arg-type]
+        context = None if self.context is None else (self.context.receptive_field, self.context.config.rate)
+        return paired(*self._receptive_fields, context)
+
+    @property
+    def own_receptive_field(self) -> int:
+        """Δ without the context stack."""
+        return paired(*self._receptive_fields, None)
+
+    @property
+    def _receptive_fields(self) -> tuple[list[int], list[int]]:
+        before = [] if self.first is None else [self.first.receptive_field]
+        return before, [int(layer.receptive_field) for layer in self.layers]  # type: ignore[arg-type]
+
+    @property
+    def rate(self) -> int:
+        """Codes a column of the context stack; 1 without one. The first code of an input begins a column."""
+        return 1 if self.context is None else self.context.config.rate
+
+    @property
+    def phase(self) -> int:
+        """Codes, modulo `rate`, of an input whose last output sees all of Δ; the others see fewer, the fewer the newer their newest column is."""
+        return (compose(self._receptive_fields[1][1:]) - 1) % self.rate
 
     @property
     def depth(self) -> int:
         return self.config.depth
 
-    def embed(self, codes: Tensor) -> Tensor:
-        """Codes (batch, time) → the first layer's activations (batch, residual, time - first_kernel_length + 1)."""
-        x = self.embedding(codes).transpose(1, 2).contiguous()
-        return x if self.first is None else self.first(x, padded=False)
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
 
-    def forward(self, codes: Tensor, padded: bool = True) -> Tensor:
-        """Codes (batch, time) → logits; those at t describe the code at t + 1.
+    def embed(self, codes: Tensor) -> Tensor:
+        """Codes (batch, time) → activations (batch, residual, time)."""
+        return self.embedding(codes).transpose(1, 2).contiguous()
+
+    def biases(self, condition: Condition, ends: Tensor, embedded: Tensor) -> list[list[Bias]]:
+        """What ``condition``, as `condition.resolve` gives it, and the context stack add to each layer; see `layers.Bias` for ``ends``."""
+        biases: list[list[Bias]] = [[] for _ in self.layers]
+        added = None if self.conditioning is None else self.conditioning(condition)
+        if self.conditioning is not None and added is not None:
+            for own, bias in zip(
+                biases, per_layer(added, len(biases), self.conditioning.config.hop, ends), strict=True
+            ):
+                own.append(bias)
+        if self.context is not None:
+            columns, rate = self.context(embedded), self.rate
+            end = torch.tensor([embedded.shape[2] - self.context.receptive_field * rate])
+            for own, bias in zip(biases, per_layer(columns, len(biases), rate, end), strict=True):
+                own.append(bias)
+        return biases
+
+    def forward(
+        self,
+        codes: Tensor,
+        padded: bool = True,
+        condition: Condition | str | None = None,
+        time: Tensor | None = None,
+    ) -> Tensor:
+        """Codes (batch, time) → what the head reads; that at t describes the code at t + 1.
 
         Args:
             codes: int64 in [0, levels).
-            padded: put Δ - 1 codes of silence before the first, and return (batch, levels, time); else return
-                (batch, levels, time - Δ + 1), only where all of Δ is known. Losses are taken there.
+            padded: put Δ - 1 codes of silence before the first, and return (batch, channels, time); else return
+                (batch, channels, time - Δ + 1), only where all of Δ is known. Losses are taken there.
+            condition: what the sound is conditioned on; None, and every part of it that is None, is left out. The prediction of the code at
+                t + 1 knows the frame of t + 1.
+            time: int64 (1 or batch,), when the first code is, in samples since the frames begin; None: then, and the frames are those of
+                ``codes``, as many as these need.
 
         Raises:
-            TypeError, ValueError: not codes; with ``padded=False``, fewer than Δ of them.
+            TypeError, ValueError: not codes; with ``padded=False``, fewer than Δ of them; a condition that the model does not know.
         """
         if not torch.compiler.is_compiling():  # which cannot look at the codes
             check_codes(codes, self.config.levels)
+            condition = resolve(self.config.condition, condition, len(codes))
+            if time is None:
+                check_frames(self.config.condition, condition, codes.shape[1])
+        ends = codes.shape[1] + 1 + (torch.zeros(1, dtype=torch.int64) if time is None else time)
         delta = self.receptive_field
+        n = codes.shape[1]
         if padded:
-            codes = nn.functional.pad(codes, (delta - 1, 0), value=self.mu_law.silence)
+            # As much silence as is needed, in whole columns.
+            codes = nn.functional.pad(codes, (-(-(delta - 1) // self.rate) * self.rate, 0), value=self.mu_law.silence)
         else:
-            check_known(codes.shape[-1], delta)
+            check_known(n, delta)
+            n -= delta - 1
         x = self.embed(codes)
-        gated = []
-        for layer in self.layers:
-            x, z = layer(x, padded=False)
+        biases, gated = self.biases(condition or Condition(), ends, x), []  # type: ignore[arg-type]
+        x = x[..., x.shape[2] - (n + self.own_receptive_field - 1) :]
+        if self.first is not None:
+            x = self.first(x, padded=False)
+        for layer, added in zip(self.layers, biases, strict=True):
+            x, z = layer(x, False, added)
             gated.append(z)
         return self.skip_head(gated)
 
@@ -202,7 +343,7 @@ def save(model: WaveNet, path: str | Path) -> None:
         raise IsADirectoryError(
             f"{str(path)!r} is a folder; pass the file to write: try {str(path / 'wavenet.safetensors')!r}."
         )
-    config = json.dumps(dataclasses.asdict(model.config))
+    config = model.config.to_json()
     weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
     content = to_bytes(weights, metadata={"wavenetlike.config": config})
     partial = path.with_name(path.name + ".partial")
@@ -241,7 +382,7 @@ def load(path: str | Path) -> WaveNet:
     path = check_exists(path)
     try:
         with safe_open(path, framework="pt") as file:
-            config = WaveNetConfig(**json.loads((file.metadata() or {})["wavenetlike.config"]))
+            config = WaveNetConfig.from_json((file.metadata() or {})["wavenetlike.config"])
             model = WaveNet(config)
             own = [name for name in file.keys() if not name.startswith(TRAIN)]  # noqa: SIM118, no dict
             model.load_state_dict({name: file.get_tensor(name) for name in own})
@@ -259,7 +400,8 @@ def pretrained(name: str = "toy") -> WaveNet:
     """A trained model that comes with the package, in float32 on the CPU.
 
     Args:
-        name: "toy", `build_wavenet_toy` after training on the bundled clips; scripts/train_toy.py made it.
+        name: "toy", `build_wavenet_toy` after training on the bundled clips; scripts/train_toy.py made it. "words", conditioned on a word
+            and on frames of `data.mel_frames`, after training on spoken words; scripts/train_words.py made it.
 
     Raises:
         ValueError: another name.

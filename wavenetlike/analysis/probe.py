@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from wavenetlike.analysis.entries import Entries, Put
 from wavenetlike.checks import check_int, check_seed
-from wavenetlike.layers import CausalConv1d, reach
+from wavenetlike.layers import CausalConv1d, ValueEmbedding, reach
 
 SCALES = [1.0, 0.1, 1.0, 10.0]
 """Of the random inputs: what is saturated at one is open at another."""
@@ -110,8 +110,12 @@ class Probe:
         return self.run(self._input(n)).shape
 
     def aligned(self, n: int) -> int:
-        """At least ``n`` inputs, of which the newest belongs to the last output, where there is one for several inputs."""
-        return n + (self.newest - n) % self.stride
+        """At least ``n`` inputs, of which the newest belongs to the last output, where there is one for several inputs.
+
+        Where some outputs see more than others, as with a context stack, the last is one that sees most.
+        """
+        rate, phase = getattr(self.module, "rate", 1), getattr(self.module, "phase", 0)
+        return n + ((phase - n) % rate if self.stride == 1 else (self.newest - n) % self.stride)
 
     def usual_input(self) -> Tensor:
         """Some inputs that the module runs on, and that give more than one output."""
@@ -410,6 +414,8 @@ def _inputs(module: nn.Module, channels: int | None, levels: int | None) -> tupl
     for part in module.modules():
         if isinstance(part, nn.Embedding):
             return None, part.num_embeddings
+        if isinstance(part, ValueEmbedding):
+            return None, part.levels
         if isinstance(part, (nn.Conv1d, nn.Conv2d)):
             return part.in_channels, None
         if isinstance(part, CausalConv1d):

@@ -257,7 +257,10 @@ def _with_what_is_behind(output: Tensor, found: list[Layer]) -> list[Layer]:
             continue
         waiting.pop()
         if node not in behind:
-            n_layers, delta, stride = map(max, zip((0, 1, 1), *(behind[parent] for parent in before), strict=True))
+            ways = [behind[parent] for parent in before]
+            if (hop := getattr(node, "hop", None)) is not None:  # columns that are held: they look as much further back
+                ways[1:] = [(n, delta and delta + hop, 1) for n, delta, _ in ways[1:] if n]
+            n_layers, delta, stride = map(max, zip((0, 1, 1), *ways, strict=True))
             if any(behind[parent][1] == 0 for parent in before):
                 delta = 0
             number = getattr(node, "number", None)

@@ -1,9 +1,11 @@
 """Where series and waveforms come from: AR(2), sunspots, bundled clips, Speech Commands, your own; and windows of them."""
 
-from wavenetlike.data.ar2 import ar2_process, is_stationary, largest_root
+from wavenetlike.data.ar2 import ar2_process, is_stationary, largest_root, switching_ar2
 from wavenetlike.data.audio import read_audio, resample, signal_to_noise, wav_bytes
 from wavenetlike.data.clips import AudioFiles, Clips, bundled_clips
 from wavenetlike.data.codes import Codes, EncodedClips, encode_clips
+from wavenetlike.data.conditions import Conditions, Frames, conditions, vocabulary
+from wavenetlike.data.frames import mel_frames
 from wavenetlike.data.select import Trimmed, hold_out, loud_part
 from wavenetlike.data.speech_commands import SpeechCommands
 from wavenetlike.data.sunspots import FIRST_YEAR, sunspots
@@ -15,7 +17,9 @@ __all__ = [
     "AudioFiles",
     "Clips",
     "Codes",
+    "Conditions",
     "EncodedClips",
+    "Frames",
     "SpeechCommands",
     "Trimmed",
     "Waveforms",
@@ -24,14 +28,18 @@ __all__ = [
     "ar2_process",
     "audio_files",
     "bundled_clips",
+    "conditions",
     "encode_clips",
     "hold_out",
     "is_stationary",
     "largest_root",
     "loud_part",
+    "mel_frames",
     "read_audio",
     "resample",
     "signal_to_noise",
     "sunspots",
+    "switching_ar2",
+    "vocabulary",
     "wav_bytes",
 ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from numbers import Real
 
 import torch
+from torch import Tensor
 
-from wavenetlike.checks import check_seed
+from wavenetlike.checks import check_classes, check_seed
 
 
 def is_stationary(a: float, b: float) -> bool:
@@ -58,6 +59,46 @@ def ar2_process(
             stacklevel=2,
         )
     return _samples(a, b, float(x0), float(x1), sigma, c, seed)
+
+
+def switching_ar2(
+    weights: Sequence[Sequence[float]], classes: Sequence[int] | Tensor, sigma: float = 1.0, seed: int | None = None
+) -> Tensor:
+    """A series that is another AR(2) process at every time: x_t = c_k + a_k·x_{t-1} + b_k·x_{t-2} + σ·ε_t with k = ``classes[t]``.
+
+    Taught in notebooks/05_conditioning.ipynb.
+
+    Args:
+        weights: of each class (a, b) or (a, b, c).
+        classes: (time,), the class of each time, 0 … len(weights) - 1.
+        sigma, seed: as in `ar2_process`.
+
+    Returns:
+        float64 (time,); before it everything is 0.
+
+    Raises:
+        TypeError, ValueError: weights that are no two or three finite numbers, classes out of their range, or as `ar2_process`.
+
+    >>> switching_ar2([(0.0, 0.0, 1.0), (0.0, 0.0, 5.0)], [0, 0, 1, 0], sigma=0).tolist()
+    [1.0, 1.0, 5.0, 1.0]
+    """
+    rows = [tuple(row) for row in weights]
+    if not rows or any(len(row) not in (2, 3) for row in rows):
+        raise ValueError(
+            f"weights={weights!r} must hold (a, b) or (a, b, c) for each class; pass at least one: try [(-0.4, 0.5), (1.2, -0.8)]."
+        )
+    for row in rows:
+        ar2_process(row[0], row[1], 0.0, 0.0, sigma=sigma, c=row[2] if len(row) == 3 else 0.0, seed=seed)
+    numbers = check_classes(classes, len(classes), len(rows))
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    noise = torch.randn(len(numbers), generator=generator, dtype=torch.float64).tolist()
+    x0 = x1 = 0.0
+    series = []
+    for k, shock in zip(numbers.tolist(), noise, strict=True):
+        a, b, c = (*rows[k], 0.0)[:3]
+        x0, x1 = x1, c + a * x1 + b * x0 + sigma * shock
+        series.append(x1)
+    return torch.tensor(series, dtype=torch.float64)
 
 
 def largest_root(a: float, b: float) -> float:

@@ -26,12 +26,21 @@ class Codes(Sequence[Tensor]):
         array: the codes of all clips, one after the other, (time,); or a file of them.
         ends: where each clip ends in it, (clips,), rising.
         levels: number of codes.
+        labels, speakers: of each clip, empty where it is not known; None: of none.
 
     ``lengths`` holds the samples of each clip, int64 of shape (clips,).
     """
 
-    def __init__(self, array: np.ndarray | Path, ends: np.ndarray, levels: int):
+    def __init__(
+        self,
+        array: np.ndarray | Path,
+        ends: np.ndarray,
+        levels: int,
+        labels: Sequence[str] | None = None,
+        speakers: Sequence[str] | None = None,
+    ):
         self.array, self.ends, self.levels = array, ends, levels
+        self.labels, self.speakers = labels or [""] * len(ends), speakers or [""] * len(ends)
         self.lengths = np.diff(ends, prepend=0)
 
     def __len__(self) -> int:
@@ -89,8 +98,12 @@ def encode_clips(dataset: Items, mu_law: MuLaw) -> Codes:
                 f"The clips in {str(dataset.folder)!r} are encoded at {dataset.codes.levels} levels, and the model has {mu_law.levels}; encode them anew: try EncodedClips.write(dataset, folder, levels={mu_law.levels})."
             )
         return dataset.codes
-    rows = [row for item in encoded_items(dataset, mu_law) for row in item[0]]
-    return Codes(np.concatenate(rows), np.cumsum([len(row) for row in rows]), mu_law.levels)
+    rows, labels, speakers = [], [], []
+    for codes, _, label, speaker in encoded_items(dataset, mu_law):
+        rows += list(codes)
+        labels += [label] * len(codes)
+        speakers += [speaker] * len(codes)
+    return Codes(np.concatenate(rows), np.cumsum([len(row) for row in rows]), mu_law.levels, labels, speakers)
 
 
 def encoded_items(dataset: Items, mu_law: MuLaw) -> Iterator[tuple[np.ndarray, int, str, str]]:
@@ -105,7 +118,7 @@ def encoded_items(dataset: Items, mu_law: MuLaw) -> Iterator[tuple[np.ndarray, i
         )
     kind, first_rate, i = dtype_of(mu_law.levels), 0, -1
     for i, item in enumerate(cast(Iterable[Item], dataset)):
-        waveform, rate, label, speaker = _parts(item)
+        waveform, rate, label, speaker = parts(item)
         try:
             codes = mu_law.encode(waveform)
         except (TypeError, ValueError) as error:
@@ -122,7 +135,7 @@ def encoded_items(dataset: Items, mu_law: MuLaw) -> Iterator[tuple[np.ndarray, i
         )
 
 
-def _parts(item: object) -> tuple[Tensor, int, str, str]:
+def parts(item: object) -> tuple[Tensor, int, str, str]:
     """An item in its four parts; what is missing is 0 or empty."""
     if not (isinstance(item, Sequence) and not isinstance(item, str) and item):
         return item, 0, "", ""  # type: ignore[return-value]
@@ -160,7 +173,10 @@ class EncodedClips(Dataset[Item]):
             raise ValueError(
                 f"The index of the clips in {str(self.folder)!r} cannot be read; encode the clips anew: EncodedClips.write(dataset, {str(folder)!r})."
             ) from error
-        self.codes = Codes(self.folder / "codes.bin", self._index[:, 2], levels)
+        labels, speakers = (
+            [names[i] for i in self._index[:, column]] for column, names in enumerate([self._labels, self._speakers])
+        )
+        self.codes = Codes(self.folder / "codes.bin", self._index[:, 2], levels, labels, speakers)
         self._mu_law = MuLaw(levels)
         expected = int(self._index[-1, 2]) * dtype_of(levels).itemsize
         if (found := (self.folder / "codes.bin").stat().st_size) != expected:

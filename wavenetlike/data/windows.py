@@ -16,10 +16,15 @@ from wavenetlike.quantize import MuLaw
 
 
 class Window(NamedTuple):
-    """Codes, int64 of shape (…, Δ + n), and which of the last n are targets, bool of shape (…, n)."""
+    """Codes, int64 of shape (…, Δ + n), and which of the last n are targets, bool of shape (…, n); which clip they are of, and when they begin.
+
+    The time is in samples since the clip began, negative where silence stands before it; both are int64 of shape (…).
+    """
 
     codes: Tensor
     targets: Tensor
+    clip: Tensor
+    time: Tensor
 
 
 class Windows(Dataset[Window]):
@@ -65,7 +70,7 @@ class Windows(Dataset[Window]):
         codes[len(codes) - (stop - begin) :] = self.codes.read(clip, begin, stop)
         targets = torch.zeros(self.n, dtype=torch.bool)
         targets[self.n - (stop - first) :] = True
-        return Window(codes, targets)
+        return Window(codes, targets, torch.tensor(clip), torch.tensor(stop - len(codes)))
 
     def _place(self, index: int) -> tuple[int, int, int]:
         """Which clip a window is in, and where its first target is and its last ends."""
@@ -88,9 +93,9 @@ class Windows(Dataset[Window]):
         longest of its windows needs, or, if ``fixed``, always the same, for what is compiled for one length.
         """
         windows = [self[index] for index in self._chosen(step, batch_size)[rank::n]]
-        codes, targets = torch.stack([w.codes for w in windows]), torch.stack([w.targets for w in windows])
+        codes, targets, clip, time = (torch.stack(parts) for parts in zip(*windows, strict=True))
         unused = 0 if fixed else self.n - int(targets.sum(dim=1).max())
-        return Window(codes[:, unused:], targets[:, unused:])
+        return Window(codes[:, unused:], targets[:, unused:], clip, time + unused)
 
     def n_targets(self, step: int, batch_size: int) -> int:
         """How many targets there are in the batch of all processes together."""

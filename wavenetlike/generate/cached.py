@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wavenetlike.generate.told import Columns, Slow, Told, hear, listen
 from wavenetlike.layers import CausalConv1d
 from wavenetlike.models import WaveNet
 
@@ -26,29 +27,43 @@ class Queues:
     Attributes:
         inputs: for each convolution that looks back, from the input on, its past inputs: (batch, channels, n) with n = Δ of the
             convolution - 1, and the input of time t in place t mod n.
+        columns: what the condition adds to the layers; None: nothing.
+        slow: the context stack; None: there is none.
         time: of the next sample; 0 at the start.
     """
 
     inputs: list[Tensor]
+    columns: Columns | None = None
+    slow: Slow | None = None
     time: int = 0
 
+    @property
+    def added(self) -> Tensor | None:
+        """What condition and context add to all layers of the next column, (batch or 1, layers · 2 · gate, 1); None: nothing."""
+        added = [] if self.columns is None else [self.columns.at(self.time)]
+        added += [] if self.slow is None else [self.slow.added]
+        return sum(added[1:], added[0]) if added else None
 
-def start(model: WaveNet, past: Tensor) -> tuple[Queues, Tensor]:
-    """Codes (batch, time ≥ Δ) → the queues, and the logits (batch, levels) of the next code, in one forward pass."""
-    x = model.embedding(past).transpose(1, 2)
+
+def start(model: WaveNet, past: Tensor, told: Told | None = None) -> tuple[Queues, Tensor]:
+    """Codes (batch, time ≥ Δ) and their condition → the queues, and what the head reads (batch, channels) of the next code, in one forward pass."""
+    told, n = told or Told(), past.shape[1]
+    x = model.embed(past)
+    biases = model.biases(told.condition, torch.tensor([told.time + n + 1]), x)
+    x = x[..., n - model.own_receptive_field :]
     queues, gated = [], []
     if model.first is not None:
         queues.append(_newest(x, model.first.receptive_field - 1))
         x = model.first(x, padded=False)
-    for layer in model.layers:
+    for layer, added in zip(model.layers, biases, strict=True):
         queues.append(_newest(x, layer.receptive_field - 1))  # type: ignore[operator, arg-type]
-        x, z = layer(x, padded=False)
+        x, z = layer(x, False, added)
         gated.append(_newest(z, 1))
-    return Queues(queues), model.skip_head(gated)[..., 0]
+    return Queues(queues, told.columns(model, n), listen(model, past)), model.skip_head(gated)[..., 0]
 
 
 def step(model: WaveNet, queues: Queues, newest: Tensor) -> tuple[Queues, Tensor]:
-    """The queues and the newest code (batch,) → the same queues, one sample later, and the logits (batch, levels) of the next code."""
+    """The queues and the newest code (batch,) → the same queues, one sample later, and what the head reads (batch, channels) of the next code."""
 
     def look_back(i: int, conv: CausalConv1d, x: Tensor) -> Tensor:
         ring = queues.inputs[i]
@@ -59,24 +74,33 @@ def step(model: WaveNet, queues: Queues, newest: Tensor) -> tuple[Queues, Tensor
             ring[..., queues.time % n] = x[..., 0]
         return window
 
-    logits = column(model, newest, look_back)
+    outputs = column(model, newest, look_back, queues.added)
+    if queues.slow is not None:
+        hear(model, queues.slow, newest[:, None])
     queues.time += 1
-    return queues, logits
+    return queues, outputs
 
 
-def column(model: WaveNet, newest: Tensor, look_back: Callable[[int, CausalConv1d, Tensor], Tensor]) -> Tensor:
-    """One column of every layer: the newest code (batch,) → the logits (batch, levels) of the next.
+def column(
+    model: WaveNet,
+    newest: Tensor,
+    look_back: Callable[[int, CausalConv1d, Tensor], Tensor],
+    added: Tensor | None = None,
+) -> Tensor:
+    """One column of every layer: the newest code (batch,) → what the head reads (batch, channels) of the next.
 
     ``look_back(i, conv, x)`` gives what convolution i of those that look back sees, (batch, channels, taps), its newest input x last,
-    and remembers x. That is a convolution without dilation.
+    and remembers x. That is a convolution without dilation. ``added`` (batch or 1, layers · 2 · gate, 1) is what the condition adds.
     """
+    biases = [None] * len(model.layers) if added is None else added.chunk(len(model.layers), dim=1)
     x = model.embedding(newest)[..., None]
     if model.first is not None:
         x = F.conv1d(look_back(0, model.first, x), model.first.weight, model.first.bias)
     gated = []
-    for i, layer in enumerate(model.layers, start=model.first is not None):
+    for i, (layer, bias) in enumerate(zip(model.layers, biases, strict=True), start=model.first is not None):
         conv: CausalConv1d = layer.gated.conv  # type: ignore[union-attr, assignment]
-        filter, gate = F.conv1d(look_back(i, conv, x), conv.weight, conv.bias).chunk(2, dim=1)
+        sums = F.conv1d(look_back(i, conv, x), conv.weight, conv.bias)
+        filter, gate = (sums if bias is None else sums + bias).chunk(2, dim=1)
         gated.append(torch.tanh(filter) * torch.sigmoid(gate))
         if layer.residual is not None:
             x = x + layer.residual(gated[-1])  # type: ignore[operator]

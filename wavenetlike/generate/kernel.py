@@ -13,6 +13,7 @@ first imported, which is when something is first generated; numba keeps the resu
 from __future__ import annotations
 
 import contextlib
+import math
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,8 @@ from numba import types
 
 from wavenetlike.generate import vectors
 from wavenetlike.generate.vectors import add, copy, gate, give_way, multiply, tell, told
+from wavenetlike.heads import bins
+from wavenetlike.heads.bins import LEAST_LOG_SCALE, MOST_LOG_SCALE, MOST_MEAN
 
 HEARD = 5
 """Layers whose z are waited for at once, when a thread adds them up while another still computes the next."""
@@ -42,6 +45,12 @@ class Plan(NamedTuple):
     batch: int
     """Lanes."""
     levels: int
+    n_outputs: int
+    """What the head reads."""
+    n_components: int
+    """Of a density, see `heads.bins`; 0: the outputs are logits of the codes."""
+    n_noise: int
+    """Random numbers that decide one draw."""
     n_layers: int
     n_taps: int
     n_first_taps: int
@@ -49,6 +58,13 @@ class Plan(NamedTuple):
     gate: int
     n_skip: int
     n_out: int
+    hop: int
+    """Samples a frame of the condition; the first new code is put in at time ``first_time`` of the frames, see `told.Columns`."""
+    n_frames: int
+    first_time: int
+    lane_biases: int
+    """Numbers from the biases of a lane to those of the next, 0 if all lanes have the same; ``frame_biases``, from a frame to the next."""
+    frame_biases: int
     n_parts: int
     """1, or 2: halves of the head's outputs, one for each of two threads, each half a matrix of its own."""
 
@@ -61,7 +77,6 @@ class Plan(NamedTuple):
     """Of each layer, of each tap but the newest, oldest first, (width → 2·gate), filter first."""
     new: int
     """Of each layer the newest tap."""
-    bias: int
     residual: int
     """Of each layer (gate → width); of the last, zeros."""
     residual_bias: int
@@ -72,6 +87,8 @@ class Plan(NamedTuple):
     hidden_bias: int
     out: int
     out_bias: int
+    log_sigma: int
+    """Of a density whose outputs do not say it."""
 
     lane: int
     """Numbers of a lane; what follows are places within them."""
@@ -84,8 +101,8 @@ class Plan(NamedTuple):
     newest: int
     skips: int
     hiddens: int
-    logits: int
-    """Of the next code."""
+    outputs: int
+    """Of the next code, as the head reads them."""
     alive: int
     """Twice, for two threads: what ReLU leaves, without the zeros between."""
     best: int
@@ -101,7 +118,7 @@ def place(**sizes: int) -> dict[str, int]:
 PLAN = numba.typeof(Plan(*range(len(Plan._fields))))
 FLOATS, INTS, INT, FLOAT = types.float32[::1], types.int64[::1], types.int64, types.float32
 Array = np.ndarray
-VERSION = zlib.crc32(Path(vectors.__file__).read_bytes())
+VERSION = zlib.crc32(b"".join(Path(str(module.__file__)).read_bytes() for module in (vectors, bins)))
 
 
 def compiled(*arguments: Any) -> Callable[[Callable], Any]:
@@ -152,6 +169,7 @@ def meet(words: Array, me: int, word: int) -> None:
 def add_old(
     plan: Plan,
     w: Array,
+    biases: Array,
     memory: Array,
     dilations: Array,
     rows: Array,
@@ -161,13 +179,15 @@ def add_old(
     n_lanes: int,
     heard: int,
 ) -> None:
-    """Filters and gates of every layer, as far as the past determines them: known before the newest sample is."""
+    """Filters and gates of every layer, as far as the past and the condition determine them: known before the newest sample is."""
     width, n_sums, n_old = plan.width, 2 * plan.gate, plan.n_taps - 1
     ring = lane * plan.lane + plan.rings + (plan.n_first_taps - 1) * width
+    frame = min(max((plan.first_time + time) // plan.hop, 0), plan.n_frames - 1)
     for i in range(plan.n_layers):
         y = lane * plan.lane + plan.sums + i * n_sums
         for other in range(n_lanes):
-            copy(memory, y + other * plan.lane, w, plan.bias + i * n_sums, n_sums)
+            of = frame * plan.frame_biases + (lane + other) * plan.lane_biases + i * n_sums
+            copy(memory, y + other * plan.lane, biases, of, n_sums)
         length = n_old * dilations[i]
         for tap in range(n_old):
             matrix = plan.old + (i * n_old + tap) * width * n_sums
@@ -330,7 +350,7 @@ def threshold(memory: Array, first: int, levels: int, best: int, n_best: int) ->
 @inlined
 def choose(plan: Plan, memory: Array, own: int, noise: Array, noise0: int, over_temperature: float, n_best: int) -> int:
     """The code with the largest logit / temperature + noise among the ``n_best`` largest logits; noise0 < 0: no noise. See `SoftmaxHead`."""
-    logits = own + plan.logits
+    logits = own + plan.outputs
     least: float = -np.inf
     if n_best < plan.levels:
         least = threshold(memory, logits, plan.levels, own + plan.best, n_best)
@@ -347,12 +367,61 @@ def choose(plan: Plan, memory: Array, own: int, noise: Array, noise0: int, over_
     return code
 
 
+@inlined
+def choose_value(plan: Plan, w: Array, memory: Array, own: int, noise: Array, noise0: int, temperature: float) -> int:
+    """The code of a value drawn from a density, or, with noise0 < 0, of the mean of its heaviest component. See `heads.bins`."""
+    outputs, n, best = own + plan.outputs, plan.n_components, 0
+    half = 1 / (plan.levels - 1)
+    if plan.n_outputs == 3 * n:
+        most = memory[outputs]
+        for k in range(1, n):
+            most = max(most, memory[outputs + k])
+        largest = np.float32(-np.inf)
+        for k in range(n):
+            score = memory[outputs + k] - most
+            if noise0 >= 0:
+                score = score / temperature + noise[noise0 + k]
+            if score > largest:
+                best, largest = k, score
+        mean, log_scale = memory[outputs + n + best], memory[outputs + 2 * n + best]
+    elif plan.n_outputs == 2:
+        mean, log_scale = memory[outputs], memory[outputs + 1]
+    else:
+        mean, log_scale = memory[outputs], w[plan.log_sigma]
+    value = min(max(mean, np.float32(-MOST_MEAN)), np.float32(MOST_MEAN))
+    if noise0 >= 0:
+        least = np.float32(math.log(half) + LEAST_LOG_SCALE)
+        scale = np.exp(min(max(log_scale, least), np.float32(MOST_LOG_SCALE)))
+        value += scale * temperature * noise[noise0 + plan.n_noise - 1]
+    at = (value + np.float32(1)) * np.float32(0.5 * (plan.levels - 1)) + np.float32(0.5)
+    return int(min(max(at, np.float32(0)), np.float32(plan.levels - 1)))
+
+
 @compiled(
-    PLAN, FLOATS, FLOATS, INTS, INTS, INTS, INTS, INT, INT, INT, INT, INT, INTS, types.boolean, FLOATS, FLOAT, INT
+    PLAN,
+    FLOATS,
+    FLOATS,
+    FLOATS,
+    INTS,
+    INTS,
+    INTS,
+    INTS,
+    INT,
+    INT,
+    INT,
+    INT,
+    INT,
+    INTS,
+    types.boolean,
+    FLOATS,
+    FLOAT,
+    FLOAT,
+    INT,
 )
 def play(
     plan: Plan,
     w: Array,
+    biases: Array,
     memory: Array,
     dilations: Array,
     rows: Array,
@@ -366,10 +435,11 @@ def play(
     codes: Array,
     is_given: bool,
     noise: Array,
+    temperature: float,
     over_temperature: float,
     n_best: int,
 ) -> None:
-    """The next codes (time, batch), flat, each chosen from the logits that stand in ``memory``, or given, and then put in.
+    """The next codes (time, batch), flat, each chosen from the outputs that stand in ``memory``, or given, and then put in.
 
     Two threads call this at once, with ``me`` 0 and 1: for one lane and a large head, they divide the work of each sample::
 
@@ -387,14 +457,16 @@ def play(
         if is_divided:
             heard = t * plan.n_layers
         if me == 1 or not is_divided:
-            add_old(plan, w, memory, dilations, rows, words, time + t, low, high - low, heard)
+            add_old(plan, w, biases, memory, dilations, rows, words, time + t, low, high - low, heard)
         if me == 0 or not is_divided:
             for lane in range(low, high):
                 own, now = lane * plan.lane, t * plan.batch + lane
+                noise0 = now * plan.n_noise if len(noise) else -1
                 if not is_given:
-                    codes[now] = choose(
-                        plan, memory, own, noise, now * plan.levels if len(noise) else -1, over_temperature, n_best
-                    )
+                    if plan.n_components:
+                        codes[now] = choose_value(plan, w, memory, own, noise, noise0, temperature)
+                    else:
+                        codes[now] = choose(plan, memory, own, noise, noise0, over_temperature, n_best)
                 copy(memory, own + plan.x, w, plan.embedding + codes[now] * plan.width, plan.width)
             add_new(plan, w, memory, dilations, rows, words, time + t, low, high - low, heard)
         if is_shared and not is_divided:
@@ -404,7 +476,7 @@ def play(
             if step == 1:
                 of, to, n_out, matrix, base = plan.skips, plan.hiddens, plan.n_skip, plan.hidden, plan.hidden_bias
             else:
-                of, to, n_out, matrix, base = plan.hiddens, plan.logits, plan.n_out, plan.out, plan.out_bias
+                of, to, n_out, matrix, base = plan.hiddens, plan.outputs, plan.n_out, plan.out, plan.out_bias
             for part in range(plan.n_parts):
                 if is_shared and part != me:
                     continue

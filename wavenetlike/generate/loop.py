@@ -15,12 +15,14 @@ import torch
 from torch import Tensor
 
 from wavenetlike.checks import check_bool, check_choice, check_codes, check_int, check_positive, check_seed
+from wavenetlike.condition import Condition, check_frames, resolve
 from wavenetlike.generate import cached, compiled, graphed, naive
+from wavenetlike.generate.told import Told
 from wavenetlike.models import WaveNet, check_model
 
 Method = Literal["auto", "naive", "cached", "compiled"]
 METHODS: dict[str, Any] = {"naive": naive, "cached": cached, "compiled": compiled}
-"""The methods by name; each module has ``start(model, past)`` and ``step(model, memory, newest)``, both → (memory, logits of the next code):
+"""The methods by name; each module has ``start(model, past, told)`` and ``step(model, memory, newest)``, both → (memory, outputs for the next code):
 what is remembered between two samples is passed in and returned. On a GPU "compiled" is `graphed`."""
 
 MOST = 10**9
@@ -49,7 +51,7 @@ def generate(
     temperature: float = 1.0,
     greedy: bool = False,
     batch: int = 1,
-    condition: None = None,
+    condition: Condition | str | None = None,
     method: Method = "auto",
     seed: int | None = None,
     top_k: int | None = None,
@@ -64,10 +66,11 @@ def generate(
         n: samples, at least 1.
         prefix: codes (1 or batch, time) that went before, not repeated in the result; None: silence. The model reads them in one
             forward pass, and of them at most the last Δ.
-        temperature: above 0; the logits are divided by it: below 1 more timid, above 1 wilder.
+        temperature: above 0; the logits are divided by it, and the spread of a density is multiplied: below 1 more timid, above 1 wilder.
         greedy: take the likeliest code each time instead of drawing one. Silence is followed most likely by silence, and stays so.
         batch: independent sounds made at once, at least 1.
-        condition: None; a `WaveNet` is not conditioned on anything.
+        condition: for a model that is conditioned: a word (or a speaker, if it knows no words), or a `condition.Condition` for each sound or for all.
+            Frames are those of the prefix and of the n new samples, together.
         method: "naive" computes all of the receptive field for every sample; "cached" keeps each layer's past inputs in a queue and
             computes one column a sample (Fast WaveNet, Paine et al., 2016); "compiled" does the same without Python in between, in
             float32 (of a model in another precision the codes may differ): on a CPU compiled once in some seconds and kept on disk, on
@@ -75,11 +78,12 @@ def generate(
             or "cached" on other devices and for up to 100 samples.
         seed: of the draws, 0 … 2³² - 1; None draws from torch's global generator. The same for every method: the codes are equal as
             long as no two of them are as likely as each other within float32's rounding.
-        top_k: draw only from this many likeliest codes, 1 … levels; None: from all.
+        top_k: draw only from this many likeliest codes, 1 … levels, where the head is a softmax; None: from all.
         progress: show a bar.
 
     Raises:
-        TypeError, ValueError: an argument out of its range, a prefix that is no codes, weights that are not finite.
+        TypeError, ValueError: an argument out of its range, a prefix that is no codes, a condition that the model does not know or lacks,
+            weights that are not finite.
         RuntimeError: method "compiled" where NUMBA_DISABLE_JIT is set.
     """
     check_int("n", n, 1, "16000 samples are one second at 16 kHz, for more than fits into memory take stream", MOST)
@@ -108,7 +112,7 @@ def stream(
     temperature: float = 1.0,
     greedy: bool = False,
     batch: int = 1,
-    condition: None = None,
+    condition: Condition | str | None = None,
     method: Method = "auto",
     seed: int | None = None,
     top_k: int | None = None,
@@ -141,14 +145,20 @@ def _blocks(model: WaveNet, pieces: Iterator[Tensor], block: int) -> Iterator[Ge
 
 
 @torch.no_grad()
-def teacher_force(model: WaveNet, codes: Tensor, prefix: Tensor | None = None, method: Method = "auto") -> Tensor:
-    """What generation would predict, had it drawn ``codes``: (batch, time) → logits (batch, levels, time), those at t of the code at t.
+def teacher_force(
+    model: WaveNet,
+    codes: Tensor,
+    prefix: Tensor | None = None,
+    method: Method = "auto",
+    condition: Condition | str | None = None,
+) -> Tensor:
+    """What generation would predict, had it drawn ``codes``: (batch, time) → what the head reads, (batch, channels, time), at t of the code at t.
 
     So each method can be held against the others, and against the model's own forward pass. Taught in notebooks/07_fast_generation.ipynb.
 
     Args:
         codes: int64 in [0, levels).
-        prefix, method: as in `generate`.
+        prefix, method, condition: as in `generate`.
 
     Raises:
         TypeError, ValueError: as in `generate`.
@@ -157,12 +167,13 @@ def teacher_force(model: WaveNet, codes: Tensor, prefix: Tensor | None = None, m
     check_codes(codes, model.config.levels)
     how = _method(model, method, codes.shape[1])
     _check_weights(model)
-    device = model.embedding.weight.device
-    memory, logits = how.start(model, _past(model, prefix, len(codes), f"the {len(codes)} of the codes").to(device))
-    seen = [logits.cpu()]
+    past = _past(model, prefix, len(codes), f"the {len(codes)} of the codes").to(model.device)
+    known = _condition(model, condition, len(codes), prefix, codes.shape[1])
+    memory, outputs = how.start(model, past, _told(known, prefix, past))
+    seen = [outputs.cpu()]
     for newest in codes.T[:-1]:
-        memory, logits = how.step(model, memory, newest.to(device))
-        seen.append(logits.cpu())
+        memory, outputs = how.step(model, memory, newest.to(model.device))
+        seen.append(outputs.cpu())
     return torch.stack(seen, dim=2)
 
 
@@ -173,7 +184,7 @@ def _pieces(
     temperature: float,
     greedy: bool,
     batch: int,
-    condition: None,
+    condition: Condition | str | None,
     method: str,
     seed: int | None,
     top_k: int | None,
@@ -183,21 +194,22 @@ def _pieces(
     check_int("batch", batch, 1, "1 makes one sound", MOST)
     check_bool("greedy", greedy)
     check_positive("temperature", temperature, "1.0, or greedy=True for the likeliest code each time")
-    if condition is not None:
-        raise ValueError(
-            f"condition={condition!r} was passed; this WaveNet is not conditioned on anything, so it must be None: leave it out."
-        )
     if seed is not None:
         check_seed(seed)
     if top_k is not None:
         levels = model.config.levels
         check_int("top_k", top_k, 1, f"of {levels} codes 5 are few, None is all", levels)
+        if model.config.head != "softmax":
+            raise ValueError(
+                f"top_k={top_k} was passed for a model with head={model.config.head!r}; only a softmax has likeliest codes: try temperature=0.8."
+            )
     how = _method(model, method, n)
     _check_weights(model)
-    past = _past(model, prefix, batch, f"batch={batch}").to(model.embedding.weight.device)
+    past = _past(model, prefix, batch, f"batch={batch}").to(model.device)
+    told = _told(_condition(model, condition, batch, prefix, n), prefix, past)
     generator = None if seed is None else torch.Generator().manual_seed(int(seed))
-    noise = functools.partial(model.head.noise, batch=batch, levels=model.config.levels, generator=generator)
-    return _draw(model, how, past, n, None if greedy else noise, float(temperature), top_k)
+    noise = functools.partial(model.head.noise, batch=batch, generator=generator)
+    return _draw(model, how, past, told, n, None if greedy else noise, float(temperature), top_k)
 
 
 @torch.no_grad()
@@ -205,29 +217,30 @@ def _draw(
     model: WaveNet,
     how: Any,
     past: Tensor,
+    told: Told,
     n: int | None,
     noise: Callable[[int], Tensor] | None,
     temperature: float,
     top_k: int | None,
 ) -> Iterator[Tensor]:
-    memory, logits = how.start(model, past)
+    memory, outputs = how.start(model, past, told)
     if how is compiled:
-        yield from compiled.draw(memory, n, noise, temperature, top_k)
+        yield from compiled.draw(model, memory, n, noise, temperature, top_k)
     elif how is graphed:
         yield from graphed.draw(model, memory, n, noise, temperature, top_k)
     else:
         newest: Tensor | None = None
         for _ in itertools.count() if n is None else range(n):
             if newest is not None:
-                memory, logits = how.step(model, memory, newest.to(past.device))
-            newest = model.head.sample(logits.cpu(), None if noise is None else noise(1)[0], temperature, top_k)
+                memory, outputs = how.step(model, memory, newest.to(past.device))
+            newest = model.head.sample(outputs.cpu(), None if noise is None else noise(1)[0], temperature, top_k)
             yield newest[:, None]
 
 
 def _method(model: WaveNet, method: str, n: int | None) -> Any:
     """The module of a method, for this model's device."""
     check_choice("method", method, get_args(Method))
-    kind = model.embedding.weight.device.type
+    kind = model.device.type
     is_off = kind == "cpu" and os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
     if method == "auto":
         is_short = n is not None and n <= SHORT
@@ -252,8 +265,9 @@ def _check_weights(model: WaveNet) -> None:
 
 
 def _past(model: WaveNet, prefix: Tensor | None, batch: int, allowed: str) -> Tensor:
-    """The last Δ codes before the first new one, (batch, Δ): silence, then the prefix."""
-    silence = torch.full((batch, model.receptive_field), model.mu_law.silence, device="cpu")
+    """The last Δ codes before the first new one, (batch, time ≥ Δ): silence, then the prefix, whose first begins a column of a context stack."""
+    delta, rate = model.receptive_field, model.rate
+    silence = torch.full((batch, -(-delta // rate) * rate), model.mu_law.silence, device="cpu")
     if prefix is None:
         return silence
     check_codes(prefix, model.config.levels)
@@ -261,7 +275,27 @@ def _past(model: WaveNet, prefix: Tensor | None, batch: int, allowed: str) -> Te
         raise ValueError(
             f"The prefix has a batch of {len(prefix)}; it must be 1 or {allowed}: pass prefix[:1], or as many sounds as prefixes."
         )
-    return torch.cat([silence, prefix.cpu().expand(batch, -1)], dim=1)[:, -model.receptive_field :]
+    past = torch.cat([silence, prefix.cpu().expand(batch, -1)], dim=1)
+    return past[:, (past.shape[1] - delta) // rate * rate :]
+
+
+def _condition(
+    model: WaveNet, condition: Condition | str | None, batch: int, prefix: Tensor | None, n: int | None
+) -> Condition:
+    """The condition, checked, on the model's device."""
+    config, n_before = model.config.condition, 0 if prefix is None else prefix.shape[1]
+    known = resolve(config, condition, batch, whole=True)
+    if known.frames is not None and n is None:
+        raise ValueError(
+            f"n=None has no end, and {known.frames.shape[2]} frames were passed, which have one; n must be a number with frames: try n={known.frames.shape[2]} * {config.hop if config else 1}."
+        )
+    check_frames(config, known, n_before + (n or 0))
+    return known.to(model.device)
+
+
+def _told(condition: Condition, prefix: Tensor | None, past: Tensor) -> Told:
+    """As the methods carry it along: time 0 is the first code of the prefix."""
+    return Told(condition, (0 if prefix is None else prefix.shape[1]) - past.shape[1])
 
 
 @contextlib.contextmanager

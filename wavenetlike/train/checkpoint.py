@@ -49,7 +49,7 @@ def write(path: Path, state: State) -> None:
 
     tensors = {**state.weights, **{TRAIN + name: tensor for name, tensor in state.tensors.items()}}
     tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    header = {CONFIG: json.dumps(dataclasses.asdict(state.config)), ABOUT: json.dumps(state.about)}
+    header = {CONFIG: state.config.to_json(), ABOUT: json.dumps(state.about)}
     durably(path, to_bytes(tensors, metadata={**header, DIGEST: _digest(tensors, header)}))
 
 
@@ -76,7 +76,7 @@ def write_best(path: Path, model: WaveNet, bits: float) -> None:
     """The weights of ``model``, which has ``bits`` per sample on the held-out clips."""
     from safetensors.torch import save as to_bytes
 
-    header = {CONFIG: json.dumps(dataclasses.asdict(model.config)), BITS: repr(bits)}
+    header = {CONFIG: model.config.to_json(), BITS: repr(bits)}
     tensors = {name: tensor.detach().to("cpu").contiguous() for name, tensor in model.state_dict().items()}
     durably(path, to_bytes(tensors, metadata=header))
 
@@ -105,7 +105,7 @@ def read(path: Path) -> State:
             header = dict(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no dict
         expected = header.pop(DIGEST)
-        config, about = WaveNetConfig(**json.loads(header[CONFIG])), json.loads(header[ABOUT])
+        config, about = WaveNetConfig.from_json(header[CONFIG]), json.loads(header[ABOUT])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"it cannot be read ({str(error).splitlines()[0]})") from error
     if not (isinstance(about, dict) and isinstance(about.get("identity"), dict)):

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from wavenetlike.analysis import Score, baselines, tally
-from wavenetlike.data import Codes
+from wavenetlike.data import Codes, Conditions
 from wavenetlike.models import WaveNet
 from wavenetlike.train.devices import Devices
 from wavenetlike.train.history import Judged
@@ -24,11 +24,12 @@ class Judges:
         codes: the clips.
         model: to be judged.
         most: clips at most, the first ones; None: all.
+        conditions: what the clips are conditioned on.
     """
 
-    def __init__(self, codes: Codes, model: WaveNet, most: int | None = None):
+    def __init__(self, codes: Codes, model: WaveNet, most: int | None = None, conditions: Conditions | None = None):
         delta = model.receptive_field
-        self.codes, self.levels = codes, model.config.levels
+        self.codes, self.levels, self.conditions = codes, model.config.levels, conditions
         self.start = delta if codes.lengths.max() > delta else 1
         self.clips = np.flatnonzero(codes.lengths > self.start)[:most].tolist()
 
@@ -43,19 +44,19 @@ class Judges:
         """All of them, by all processes."""
         hits, bits, n = 0, 0.0, 0
         for i in self.clips[here.rank :: here.n]:
-            more_hits, more_bits, more = tally(model, self.codes[i], self.start)
+            more_hits, more_bits, more = tally(model, self.codes[i], self.start, self.conditions, i)
             hits, bits, n = hits + more_hits, bits + more_bits, n + more
         total_hits, total_bits, total = here.total(hits, bits, n)
         return Judged(step, total_bits / total, total_hits / total)
 
 
-def held_out_judges(codes: Codes, model: WaveNet) -> Judges:
+def held_out_judges(codes: Codes, model: WaveNet, conditions: Conditions | None = None) -> Judges:
     """Judges of all clips that were kept aside.
 
     Raises:
         ValueError: clips of one sample each.
     """
-    judges = Judges(codes, model)
+    judges = Judges(codes, model, conditions=conditions)
     if not judges.clips:
         raise ValueError(
             "The held-out clips have one sample each; they need at least two, some past and a code to predict: pass longer ones."

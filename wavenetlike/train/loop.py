@@ -9,14 +9,14 @@ import math
 import signal
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from wavenetlike.analysis import Score
-from wavenetlike.data import Codes, Windows, encode_clips
+from wavenetlike.data import Codes, Conditions, Frames, Windows, conditions, encode_clips
 from wavenetlike.data.clips import Items
 from wavenetlike.models import WaveNet, check_model
 from wavenetlike.train.checkpoint import State
@@ -59,6 +59,7 @@ def train(
     precision: Precision = "float32",
     compiled: bool = False,
     held_out: Items | None = None,
+    frames: Frames | None = None,
     evaluate_every: int = 100,
     patience: int | None = None,
     seed: int = 0,
@@ -91,6 +92,8 @@ def train(
         precision: "bfloat16" computes products with 8 bits of mantissa, which pays on GPUs and on CPUs made for it; weights stay float32.
         compiled: by torch.compile, which takes a minute at first and needs a C++ compiler.
         held_out: clips that are not trained on, to be judged on.
+        frames: for a model with frames: a function (waveform (1, time), sample rate in Hz) → (channels, n_frames); or, without ``held_out``, a list of
+            them, one a clip; None: `data.mel_frames` of as many bands as the model has channels, at its hop.
         evaluate_every: steps between two judgements on ``held_out``; another one follows the last step.
         patience: judgements without one better than all before after which training ends, and the model has the weights of the best one;
             None: it goes on. Needs ``held_out``.
@@ -124,7 +127,15 @@ def train(
         )
     keeping = checkpoints if checkpoints is None or isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints)
     codes = encode_clips(dataset, model.mu_law)
-    judges = None if held_out is None else held_out_judges(encode_clips(held_out, model.mu_law), model)
+    told = conditions(model.config.condition, dataset, codes, frames)
+    judges = None
+    if held_out is not None:
+        if isinstance(frames, Sequence):
+            raise ValueError(
+                "A list of frames was passed, which are those of the dataset, and there are held-out clips, too; frames must be a function then: try frames=lambda waveform, sample_rate: data.mel_frames(waveform, sample_rate)."
+            )
+        held_codes = encode_clips(held_out, model.mu_law)
+        judges = held_out_judges(held_codes, model, conditions(model.config.condition, held_out, held_codes, frames))
     here = Devices(precision, devices)
     if batch_size < here.n:
         raise ValueError(
@@ -133,7 +144,7 @@ def train(
     watchers = [*([Bar()] if progress else []), *_watchers(watch)]
     home = next(model.parameters()).device
     try:
-        return Training(model, recipe, codes, judges, here, keeping).run(watchers if here.is_first else [])
+        return Training(model, recipe, codes, told, judges, here, keeping).run(watchers if here.is_first else [])
     finally:
         model.to(home)
 
@@ -161,6 +172,7 @@ class Training:
         model: WaveNet,
         recipe: Recipe,
         codes: Codes,
+        conditions: Conditions | None,
         judges: Judges | None,
         here: Devices,
         keeping: Checkpoints | None,
@@ -172,10 +184,11 @@ class Training:
                 f"{self.windows.n_short} of {len(codes)} clips are not longer than Δ = {self.windows.delta}; silence stands in for the past that they lack.",
                 stacklevel=3,
             )
-        self.learner = Learner(model, recipe, here)
+        self.learner = Learner(model, recipe, here, conditions)
         held_out = judges.codes.fingerprint() if judges else None
         own = {"dtype": str(next(model.parameters()).dtype), "frozen": frozen(model)}
-        identity = {**dataclasses.asdict(recipe), **own, "clips": codes.fingerprint(), "held_out": held_out}
+        told = {"conditions": conditions.fingerprint()} if conditions else {}
+        identity = {**dataclasses.asdict(recipe), **own, "clips": codes.fingerprint(), "held_out": held_out, **told}
         self.folder = None if keeping is None else Folder(keeping, model.config, identity)
         self.history = History(baselines=(judges or Judges(codes, model, SAMPLED)).baselines())
         self.best: dict[str, Tensor] = {}
