@@ -1,5 +1,6 @@
 """Explorers follow their traits, take every number from `analysis`, refuse what cannot be chosen, and keep a picture of what they show."""
 
+import dataclasses
 import datetime
 import io
 import itertools
@@ -29,6 +30,7 @@ from wavenetlike.analysis import (
     measure_receptive_field,
     step_time,
 )
+from wavenetlike.condition import Condition, ConditionConfig
 from wavenetlike.data import bundled_clips, is_stationary, largest_root, read_audio, signal_to_noise, wav_bytes
 from wavenetlike.explore import (
     explore_ar2,
@@ -38,6 +40,7 @@ from wavenetlike.explore import (
     explore_quantization,
     explore_scaling,
     explore_sound,
+    explore_words,
     watch_training,
 )
 from wavenetlike.explore.drawn import Kept
@@ -244,6 +247,49 @@ def test_sounds_of_what_is_no_model_are_refused() -> None:
     refused(lambda: explore_sound(model, sample_rate=4000), ValueError, "sample_rate=4000")
     refused(lambda: explore_sound(model, seconds=0.0), ValueError, "seconds=0.0")
     refused(lambda: explore_sound(model, seed=-1), ValueError, "seed=-1")
+
+
+def test_words_are_spoken_again_with_their_own_or_another() -> None:
+    config = ConditionConfig(words=("no", "yes"), embedding=2, frame_channels=3, hop=100)
+    torch.manual_seed(0)
+    model = WaveNet(dataclasses.replace(QUIET, condition=config))
+    model.skip_head.out.weight.data *= 30
+    spoken = {word: Condition(word=word, frames=torch.rand(1, 3, 20)) for word in config.words}
+    shown = explore_words(model, spoken, seed=5)
+
+    def expected(frames: str, told: str, **options: object) -> torch.Tensor:
+        condition = dataclasses.replace(spoken[frames], word=told)
+        return generate(model, 2000, condition=condition, **{"seed": 5, **options}).waveform
+
+    assert torch.equal(shown.sound, expected("no", "no"))
+    assert "the frames of no, told «no»" in shown.words()
+    for beginning, told, words in ((1, 0, ("yes", "yes")), (1, 1, ("yes", "no")), (0, 2, ("no", "yes"))):
+        shown.beginning, shown.told = beginning, told
+        shown.temperature = 0.5
+        shown.play()
+        finished(shown)
+        assert torch.equal(shown.sound, expected(*words, temperature=0.5))
+        assert f"told «{words[1]}»" in shown.words()
+    assert not torch.equal(expected("yes", "no"), expected("yes", "yes"))
+    refused(lambda: setattr(shown, "told", 3), ValueError, "told=3")
+    refused(lambda: explore_words(model, [spoken["no"]]), TypeError, "list")
+    refused(lambda: explore_words(model, {}), ValueError, "nothing spoken")
+    refused(lambda: explore_words(model, {"x": Condition(word="no")}), ValueError, "no frames")
+    refused(lambda: explore_words(model, {"x": Condition(word="so", frames=torch.rand(1, 3, 20))}), ValueError, "'so'")
+    refused(lambda: explore_words(WaveNet(QUIET)), ValueError, "nothing")
+    refused(lambda: explore_words(model, spoken, sample_rate=100), ValueError, "sample_rate=100")
+    refused(lambda: explore_words(model, spoken, seed=-1), ValueError, "seed=-1")
+
+
+def test_without_a_model_bundled_words_are_spoken_again() -> None:
+    shown = explore_words()
+    assert len(shown.beginnings) == 17
+    assert len(shown.known) == 21
+    assert shown.lengths == []
+    # Heard where the recording is loud, and not where it is silent.
+    recorded = next(w for w, _, label, speaker in bundled_clips() if f"«{label}», {speaker}" == shown.beginnings[0])
+    levels = [x[0, :15900].unfold(0, 300, 300).square().mean(1).sqrt() for x in (recorded, shown.sound)]
+    assert torch.corrcoef(torch.stack(levels))[0, 1] > 0.6
 
 
 def test_without_a_model_the_toy_goes_on_from_words() -> None:

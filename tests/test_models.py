@@ -299,6 +299,18 @@ def test_the_trained_toy_is_a_toy_that_has_learnt():
     assert PRETRAINED.joinpath("toy.safetensors").stat().st_size < 200_000
 
 
+def test_the_trained_words_know_words_and_frames():
+    model = pretrained("words")
+    assert model.config.condition.parts == ("word", "frames")
+    assert len(model.config.condition.words) == 20
+    clips = [clip for clip in bundled_clips() if clip[2] in model.config.condition.words][:12]
+    ways = {"own": {}, "without": {"removed": ["frames"]}, "of others": {"shuffled": ["frames"]}}
+    bits = {name: evaluate(model, clips, **how)[-1].bits for name, how in ways.items()}
+    assert bits["own"] < bits["without"] - 0.1
+    assert bits["own"] < bits["of others"] - 0.1
+    assert PRETRAINED.joinpath("words.safetensors").stat().st_size < 3_000_000
+
+
 @pytest.mark.parametrize("name", ["full", "", "../toy", 3, None])
 def test_other_trained_models_are_refused(name):
     refused(lambda: pretrained(name), ValueError, f"name={name!r}", "toy")

@@ -43,6 +43,10 @@ PICTURES: dict[str, Callable[[], plots.Picture]] = {
     "growth": lambda: plots.growth([1, 2, 4], {"one": [1, 2, 4], "two": [3, 3, 3]}, "lines", "size", "time"),
     "scores": lambda: plots.scores(BOARD, "bars"),
     "waveforms": lambda: plots.waveforms({"one": WAVE, "another": WAVE[:100]}, 16000, "two waveforms"),
+    "frames": lambda: plots.frames({"one": torch.rand(4, 30), "two": torch.rand(2, 20)}, 160, 16000, "two blots"),
+    "frames of one": lambda: plots.frames({"one": torch.zeros(1, 1)}, 160, 16000, "nothing"),
+    "distributions": lambda: plots.distributions({"a": torch.rand(9), "b": torch.rand(9)}, 3, "two hills"),
+    "distributions of one": lambda: plots.distributions({"a": torch.ones(2) / 2}, 0, "a plain"),
     "one waveform": lambda: plots.waveforms({"only": WAVE}, 8000, "a waveform"),
 }
 

@@ -197,6 +197,7 @@ class WaveNet(nn.Module):
             for i, dilation in enumerate(config.dilations)
         )
         self.skip_head = SkipHead(len(config.dilations), config.gate_channels, config.skip_channels, self.head.channels)
+        self.head.begin(self.skip_head.out.bias)  # type: ignore[arg-type]
         self.conditioning = (
             Conditioning(config.condition, len(config.dilations), config.gate_channels) if config.condition else None
         )

@@ -399,3 +399,40 @@ def waveforms(named: dict[str, Tensor], sample_rate: int, alt: str) -> Picture:
         ax.spines[["top", "right"]].set_visible(False)
     axes[-1].set(xlabel="seconds")
     return picture
+
+
+def frames(named: Mapping[str, Tensor], hop: int, sample_rate: int, alt: str) -> Picture:
+    """Frames (channels, n_frames) under one another, the first channel lowest, all on one scale of greys."""
+    picture, _ = _picture(alt, height=0.3 + 1.5 * len(named))
+    picture.clear()
+    axes = picture.subplots(len(named), 1, sharex=True, squeeze=False)[:, 0]
+    least, most = (float(of([f(x) for x in named.values()])) for of, f in ((min, torch.min), (max, torch.max)))
+    for ax, (name, values) in zip(axes, named.items(), strict=True):
+        n_channels, n = values.shape
+        seconds = n * hop / sample_rate
+        image = ax.imshow(
+            values,
+            aspect="auto",
+            origin="lower",
+            cmap="Greys",
+            vmin=least,
+            vmax=most,
+            extent=(0, seconds, -0.5, n_channels - 0.5),
+        )
+        ax.set_title(name, loc="left", fontsize=9)
+        ax.set(ylabel="channel")
+    axes[-1].set(xlabel="seconds")
+    picture.colorbar(image, ax=list(axes), label="value", aspect=12 * len(named))
+    return picture
+
+
+def distributions(named: Mapping[str, Tensor], came: int, alt: str) -> Picture:
+    """Probabilities of the codes, (levels,), as several heads give them at one moment, and the code that ``came`` then."""
+    picture, axes = _picture(alt, columns=len(named), height=2.4, width=10.0, sharey=True)
+    for ax, (name, p) in zip(np.ravel(axes), named.items(), strict=True):
+        ax.fill_between(np.arange(len(p)), p, step="mid", color=BLUE, alpha=0.6, linewidth=0)
+        ax.plot(came, 0, marker="^", color=RED, markersize=8, clip_on=False)
+        ax.set_title(name, loc="left", fontsize=9)
+        ax.set(xlabel="code")
+    np.ravel(axes)[0].set(ylabel="probability")
+    return picture

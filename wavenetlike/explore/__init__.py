@@ -8,7 +8,7 @@ from wavenetlike.explore.ar2 import explore_ar2
 from wavenetlike.explore.profile import explore_profile
 from wavenetlike.explore.quantization import explore_quantization
 from wavenetlike.explore.scaling import explore_scaling
-from wavenetlike.explore.sound import explore_sound
+from wavenetlike.explore.sound import explore_sound, explore_words
 from wavenetlike.explore.stacks import explore_dilations, explore_plane
 from wavenetlike.explore.training import watch_training
 
@@ -20,5 +20,6 @@ __all__ = [
     "explore_quantization",
     "explore_scaling",
     "explore_sound",
+    "explore_words",
     "watch_training",
 ]

@@ -13,7 +13,8 @@ import traitlets
 from torch import Tensor
 
 from wavenetlike.checks import check_between, check_codes, check_int, check_seed
-from wavenetlike.data import bundled_clips
+from wavenetlike.condition import Condition, ConditionConfig, resolve
+from wavenetlike.data import bundled_clips, mel_frames
 from wavenetlike.explore.drawn import Drawn, source
 from wavenetlike.generate import generate, stream
 from wavenetlike.models import WaveNet, check_model, pretrained
@@ -57,15 +58,21 @@ class SoundExplorer(Drawn):
     temperatures = traitlets.List(TEMPERATURES).tag(sync=True)
     lengths = traitlets.List(LENGTHS).tag(sync=True)
     beginnings: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    beginning_is = traitlets.Unicode("goes on from").tag(sync=True)
+    told = traitlets.Int(0).tag(sync=True)
+    known: traitlets.List[Any] = traitlets.List().tag(sync=True)
     sample_rate = traitlets.Int(16000).tag(sync=True)
     shown = traitlets.Dict().tag(sync=True)
     first = traitlets.Bytes().tag(sync=True)
 
     def __init__(self, model: WaveNet, prefixes: Mapping[str, Tensor], **traits: Any):
-        self._model, self._prefixes = model, [None, *prefixes.values()]
-        self._thread, self._stopped = threading.Thread(), threading.Event()
+        self._prefixes = [None, *prefixes.values()]
+        self._begin(model, beginnings=["silence", *prefixes], **traits)
+
+    def _begin(self, model: WaveNet, **traits: Any) -> None:
+        self._model, self._thread, self._stopped = model, threading.Thread(), threading.Event()
         self.sound = torch.zeros(1, 0)
-        super().__init__(beginnings=["silence", *prefixes], **traits)
+        super().__init__(**traits)
         self.on_msg(self._answer)
         chosen = self._chosen()
         self._end(torch.cat([chosen.before, generate(model, chosen.n, **chosen.options).waveform], dim=1), chosen)
@@ -82,9 +89,12 @@ class SoundExplorer(Drawn):
         check_seed(proposal.value)
         return int(proposal.value)
 
-    @traitlets.validate("beginning")
+    @traitlets.validate("beginning", "told")
     def _is_place(self, proposal: Any) -> int:
-        check_int("beginning", proposal.value, 0, "0 is silence", len(self.beginnings) - 1)
+        name = proposal.trait.name
+        check_int(
+            name, proposal.value, 0, "0 is the first", len(self.beginnings if name == "beginning" else self.known) - 1
+        )
         return int(proposal.value)
 
     def play(self, run: str = "") -> None:
@@ -123,13 +133,16 @@ class SoundExplorer(Drawn):
         before = torch.zeros(1, 0)
         if prefix is not None:
             before = self._model.mu_law.decode(prefix[:, -round(BEFORE * self.sample_rate) :])
-        how = "the likeliest code each time" if self.greedy else f"temperature {self.temperature:g}, seed {self.seed}"
-        return Chosen(
-            {"prefix": prefix, "temperature": self.temperature, "greedy": self.greedy, "seed": self.seed},
-            round(self.seconds * self.sample_rate),
-            before,
-            f"from {self.beginnings[self.beginning]}, {how}",
-        )
+        words = f"from {self.beginnings[self.beginning]}, {self._how}"
+        return Chosen({"prefix": prefix, **self._draws}, round(self.seconds * self.sample_rate), before, words)
+
+    @property
+    def _draws(self) -> dict[str, Any]:
+        return {"temperature": self.temperature, "greedy": self.greedy, "seed": self.seed}
+
+    @property
+    def _how(self) -> str:
+        return "the likeliest code each time" if self.greedy else f"temperature {self.temperature:g}, seed {self.seed}"
 
     def _make(self, run: str, chosen: Chosen, stopped: threading.Event) -> None:
         made, error = [chosen.before], ""
@@ -201,6 +214,76 @@ def explore_sound(
             raise ValueError(f"The prefix {name!r} has a batch of {len(prefix)}; it must be 1: try prefix[:1].")
     options: dict[str, Any] = {"seconds": float(seconds), "sample_rate": int(sample_rate), "seed": seed}
     return SoundExplorer(model, prefixes or {}, beginning=1 if prefixes else 0, **options)
+
+
+class WordsExplorer(SoundExplorer):
+    """`explore_words`."""
+
+    def __init__(self, model: WaveNet, spoken: Mapping[str, Condition], **traits: Any):
+        config: Any = model.config.condition
+        self._spoken = [(each, each.frames.shape[-1] * config.hop) for each in spoken.values()]  # type: ignore[union-attr]
+        known = ["that of the frames", *config.words]
+        self._begin(model, beginnings=list(spoken), beginning_is="frames of", known=known, lengths=[], **traits)
+
+    def _chosen(self) -> Chosen:
+        own, n = self._spoken[self.beginning]
+        word = self.known[self.told] if self.told else own.word
+        condition = dataclasses.replace(own, word=word)
+        words = f"the frames of {self.beginnings[self.beginning]}, told «{word}», {self._how}"
+        return Chosen({"condition": condition, **self._draws}, n, torch.zeros(1, 0), words)
+
+
+def explore_words(
+    model: WaveNet | None = None,
+    spoken: Mapping[str, Condition] | None = None,
+    *,
+    sample_rate: int = 16000,
+    seed: int = 0,
+) -> WordsExplorer:
+    """Hear a model that is told a word and frames: those of a recording, with its own word or with another. By keyboard, too.
+
+    Taught in notebooks/05_conditioning.ipynb.
+
+    Args:
+        model: a `WaveNet` conditioned on words and on frames; None: the trained one of the package.
+        spoken: by name, each a condition with a word and with frames; None: those of bundled clips of the words that the model knows, one of each.
+        sample_rate: in Hz, 8,000 … 96,000: browsers play nothing slower.
+        seed: to begin with, 0 … 2³² - 1.
+
+    Raises:
+        TypeError, ValueError: no `WaveNet`, or one that is not conditioned so; a condition that it does not know, or lacks; a number out of its range.
+    """
+    model = pretrained("words") if model is None else model
+    check_model(model)
+    check_int("sample_rate", sample_rate, 8000, "16000 is that of the bundled clips", 96_000)
+    check_seed(seed)
+    config = model.config.condition
+    if config is None or config.parts != ("word", "frames"):
+        known = "nothing" if config is None else " and ".join(config.parts)
+        raise ValueError(
+            f"The model is conditioned on {known}; it must be on word and frames: try explore_words(), or explore_sound(model)."
+        )
+    if spoken is not None and not isinstance(spoken, Mapping):
+        raise TypeError(
+            f"spoken is a {type(spoken).__name__}; it must be a dictionary of conditions by name: try {{'mine': Condition(word='yes', frames=frames)}}."
+        )
+    spoken = _bundled(config) if spoken is None else spoken
+    if not spoken:
+        raise ValueError("There is nothing spoken; pass at least one condition: try explore_words().")
+    for condition in spoken.values():
+        resolve(config, condition, 1, whole=True)
+    return WordsExplorer(model, spoken, sample_rate=int(sample_rate), seed=seed)
+
+
+def _bundled(config: ConditionConfig) -> dict[str, Condition]:
+    """Bundled clips of the words that are known, one of each."""
+    clips = bundled_clips()
+    spoken: dict[str, Condition] = {}
+    for waveform, rate, label, speaker in (clips[i] for i in range(len(clips))):
+        if label in config.words and label not in {condition.word for condition in spoken.values()}:
+            frames = mel_frames(waveform, rate, config.frame_channels, config.hop)
+            spoken[f"«{label}», {speaker}"] = Condition(word=label, frames=frames)
+    return dict(sorted(spoken.items()))
 
 
 def _words(model: WaveNet) -> dict[str, Tensor]:

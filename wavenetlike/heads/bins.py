@@ -22,6 +22,8 @@ from wavenetlike.heads.codes import IGNORED, LEAST_TEMPERATURE, MOST_TEMPERATURE
 
 MOST_MEAN = 100.0
 """Means are held within ± this: values end at ±1, and all beyond says the same."""
+FIRST_LOG_SCALE = -2.0
+"""Of an untrained model: neighbouring samples of speech are that near. From 1, the whole range, it would come down in hundreds of steps."""
 MOST_LOG_SCALE, LEAST_LOG_SCALE = 7.0, -7.0
 """Logarithms of scales are held between these, the lower one counted from that of h: then all of the density lies within one bin."""
 
@@ -117,6 +119,14 @@ class LogisticsHead(BinnedHead):
         check_int("n_mixtures", n_mixtures, 1, "10 are PixelCNN++'s")
         self.n_components, self.channels, self.n_noise = n_mixtures, 3 * n_mixtures, n_mixtures + 1
 
+    @torch.no_grad()
+    def begin(self, bias: Tensor) -> None:
+        """Scales of `FIRST_LOG_SCALE`, and means spread over the range."""
+        _, means, log_scales = bias.chunk(3)
+        n = self.n_components
+        means.copy_((2 * torch.arange(n) + 1) / n - 1)
+        log_scales.fill_(FIRST_LOG_SCALE)
+
     def components(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Outputs (batch, 3 · n_mixtures, …) → logits, means and logarithms of scales, each (batch, n_mixtures, …)."""
         logits, means, log_scales = outputs.chunk(3, dim=1)
@@ -153,6 +163,11 @@ class BinnedGaussianHead(BinnedHead):
     def __init__(self, levels: int):
         super().__init__(levels)
         self.channels, self.n_noise = 2, 1
+
+    @torch.no_grad()
+    def begin(self, bias: Tensor) -> None:
+        """A σ of `FIRST_LOG_SCALE`."""
+        bias[1:].fill_(FIRST_LOG_SCALE)
 
     def components(self, outputs: Tensor) -> tuple[None, Tensor, Tensor]:
         """Outputs (batch, 2, …) → no logits, the mean and ln σ, each (batch, 1, …)."""
@@ -193,7 +208,7 @@ class BinnedMSEHead(BinnedGaussianHead):
     def __init__(self, levels: int):
         super().__init__(levels)
         self.channels = 1
-        self.log_sigma = nn.Parameter(torch.zeros(()))
+        self.log_sigma = nn.Parameter(torch.tensor(FIRST_LOG_SCALE))
 
     def components(self, outputs: Tensor) -> tuple[None, Tensor, Tensor]:
         """Outputs (batch, 1, …) → no logits, the mean and ln σ, each (batch, 1, …)."""

@@ -42,6 +42,9 @@ class CodeHead(nn.Module):
         super().__init__()
         self.levels = levels
 
+    def begin(self, bias: Tensor) -> None:
+        """Set the bias (channels,) of the layer that gives the outputs to what they had better be before anything is learned."""
+
     def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
         """Outputs (batch, channels, time) and codes (batch, time) → ln P(code), (batch, time)."""
         raise NotImplementedError

@@ -15,9 +15,11 @@ function draw({ model, el }) {
       [true, "the likeliest"],
     ]),
     number(model, "seed", "seed", 0, 4294967295),
-    slider(model, "seconds", "length", { values: model.get("lengths"), text: seconds }),
-    select(model, "beginning", "goes on from", () => model.get("beginnings").map((name, i) => [i, name]), ["beginnings"]),
   );
+  if (model.get("lengths").length) controls.append(slider(model, "seconds", "length", { values: model.get("lengths"), text: seconds }));
+  const choice = (name, label, names) => select(model, name, label, () => model.get(names).map((text, i) => [i, text]), [names]);
+  controls.append(choice("beginning", model.get("beginning_is"), "beginnings"));
+  if (model.get("known").length) controls.append(choice("told", "told the word", "known"));
   const play = html("button", { type: "button" }, "generate and play"),
     stop = html("button", { type: "button", disabled: "" }, "stop"),
     again = html("button", { type: "button" }, "play again");
