@@ -42,7 +42,7 @@ def frames_by_hand(y: Tensor, frames: Tensor, hop: int, ends: Tensor) -> Tensor:
     return out
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     SEEDS,
     st.integers(1, 3),
@@ -80,7 +80,7 @@ def test_a_compiler_and_a_gpu_gather_the_same_frames(monkeypatch):
 # One model, whoever computes it
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(told_configs(), SEEDS, st.integers(1, 3), st.integers(0, 20))
 def test_methods_give_the_same_outputs_under_teacher_forcing(config, seed, batch, extra):
     model, n = built(config, seed), 22
@@ -104,7 +104,7 @@ def test_methods_give_the_same_outputs_under_teacher_forcing(config, seed, batch
             torch.testing.assert_close(outputs[..., 1:], expected, rtol=0, atol=1e-4)
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(told_configs(), SEEDS, st.integers(1, 3), st.booleans(), st.floats(0.2, 3), st.integers(0, 30))
 def test_methods_draw_the_same_codes(config, seed, batch, greedy, temperature, past):
     model = built(config, seed)
@@ -126,7 +126,7 @@ def test_the_recorded_loop_draws_as_the_others(context, monkeypatch):
     assert torch.equal(generate(model, 450, method="compiled", **options).codes, expected)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(told_configs(), SEEDS, st.integers(0, 30))
 def test_windows_are_parts_of_the_whole(config, seed, first):
     """A window that is told when it begins predicts what the whole clip does; of a context stack's columns the first must fall on one."""
@@ -140,7 +140,7 @@ def test_windows_are_parts_of_the_whole(config, seed, first):
     torch.testing.assert_close(part, whole[..., first:], rtol=0, atol=1e-5)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(told_configs(), SEEDS)
 def test_no_output_sees_its_own_target(config, seed):
     model = built(config, seed).double()
@@ -153,7 +153,7 @@ def test_no_output_sees_its_own_target(config, seed):
     assert torch.equal(before[..., :17], after[..., :17])
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(told_configs())
 def test_config_counts_as_the_model_does(config):
     model = built(config)
@@ -342,7 +342,7 @@ def test_a_condition_says_what_it_is():
 # AR(2) by class
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(SEEDS, st.sampled_from([Losses.mse, Losses.gaussian]), st.floats(0.01, 100), st.floats(-50, 50))
 def test_parameters_are_recovered_class_by_class(seed, loss, scale, offset):
     weights = [(-0.4, 0.5, 1.0), (1.2, -0.8, 0.0), (0.3, 0.2, -2.0)]
@@ -409,7 +409,7 @@ def test_classes_are_for_switched_stacks_alone():
 # Context stacks
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(told_configs().filter(lambda config: config.context is not None and config.receptive_field < 150))
 def test_a_context_stack_looks_as_far_as_it_says(config):
     model = built(dataclasses.replace(config, condition=None, head="softmax"))

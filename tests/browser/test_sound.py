@@ -100,3 +100,32 @@ def test_a_bad_seed_is_not_taken(explorer: Locator) -> None:
     assert seed.get_attribute("aria-invalid") == "true"
     seed.blur()
     seed.page.wait_for_function("document.querySelector('.wavenetlike input[type=number]').value === '0'")
+
+
+WORDS = """
+from wavenetlike.explore import explore_words
+explore_words()
+"""
+
+
+def test_a_word_is_chosen_and_heard(page: Page, lab: str, folder: Path) -> None:
+    path = notebook(folder / "words.ipynb", WORDS)
+    run_all(page, lab, path.name)
+    assert errors(page) == []
+    explorer = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .wavenetlike").first
+    explorer.locator("svg").first.wait_for()
+    assert explorer.get_by_label("length", exact=True).count() == 0
+    explorer.get_by_label("frames of", exact=True).focus()
+    page.keyboard.press("ArrowDown")
+    explorer.get_by_label("told the word", exact=True).focus()
+    page.keyboard.press("ArrowDown")
+    explorer.get_by_label("temperature", exact=True).focus()
+    page.keyboard.press("ArrowLeft")
+    explorer.get_by_role("button", name="generate and play").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('.wavenetlike .words').textContent.includes('temperature 0.95')")
+    assert "the frames of «eight», f1, told «bed», temperature 0.95, seed 0" in explorer.locator(".words").inner_text()
+    page.wait_for_function("Number(document.querySelector('.wavenetlike').parentElement.dataset.played) > 0.6")
+    page.screenshot(path=SCREENSHOTS / "words.png")
+    assert serious_violations(page) == []
+    assert errors(page) == []
