@@ -411,7 +411,7 @@ def frames(named: Mapping[str, Tensor], hop: int, sample_rate: int, alt: str) ->
         n_channels, n = values.shape
         seconds = n * hop / sample_rate
         image = ax.imshow(
-            values,
+            np.asarray(values),
             aspect="auto",
             origin="lower",
             cmap="Greys",
