@@ -216,6 +216,37 @@ def test_bad_conditions_are_refused(known, options, shown):
     refused(lambda: analysis.evaluate(model, CLIPS, "all", **options), ValueError, shown)
 
 
+@pytest.mark.parametrize(
+    ("call", "error", "shown"),
+    [
+        (lambda: vocabulary(None), TypeError, "NoneType"),
+        (lambda: vocabulary(iter(CLIPS)), TypeError, "list(dataset)"),
+        (lambda: go(iter(CLIPS)), TypeError, "list(dataset)"),
+        (lambda: go(CLIPS, torch.zeros(4, 3, 18)), TypeError, "frames is a Tensor"),
+        (lambda: go(CLIPS, {}), TypeError, "frames is a dict"),
+        (lambda: go(CLIPS, lambda waveform, rate: None), TypeError, "Clip 0"),
+        (lambda: mel_frames(tone("low"), hop=10**9), ValueError, "hop=1000000000"),
+        (lambda: mel_frames(tone("low"), n_mels=10**9), ValueError, "n_mels=1000000000"),
+        (lambda: mel_frames(tone("low"), 10**9), ValueError, "sample_rate=1000000000"),
+        (lambda: ConditionConfig(frame_channels=1, hop=10**12), ValueError, "hop=1000000000000"),
+        (lambda: analysis.evaluate(built(config(WORDS)), CLIPS, "all", removed="word"), TypeError, "removed='word'"),
+        (lambda: analysis.evaluate(built(config(WORDS)), CLIPS, "all", shuffled=None), TypeError, "shuffled=None"),
+    ],
+)
+def test_what_is_no_dataset_and_no_frames_is_refused(call, error, shown):
+    refused(call, error, shown)
+
+
+def go(clips: object, frames: object = None) -> object:
+    return train.train(built(config(ALL)), clips, steps=1, progress=False, frames=frames)
+
+
+def test_frames_of_any_float_will_do():
+    model = built(config(ConditionConfig(frame_channels=1, hop=30)))
+    frames = [torch.ones(1, 30, dtype=kind, requires_grad=True) for kind in (torch.float64, torch.float16) * 2]
+    assert len(train.train(model, CLIPS, frames=frames, steps=1, window=100, progress=False).bits) == 1
+
+
 def test_parts_that_are_not_there_cannot_be_removed():
     model = built(config(WORDS))
     refused(lambda: analysis.evaluate(model, CLIPS, "all", removed=["frames"]), ValueError, "'frames'", "word")

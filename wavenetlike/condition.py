@@ -17,10 +17,12 @@ from numbers import Integral
 import torch
 from torch import Tensor, nn
 
-from wavenetlike.checks import check_int
+from wavenetlike.checks import check_classes, check_int
 from wavenetlike.layers import Bias, CausalConv1d
 
 CLASSES = ("word", "speaker")
+MOST_WIDE = 1_000_000
+"""Numbers of a vector or a frame, and samples of a frame, at most: more is a slip of the keyboard."""
 PARTS = (*CLASSES, "embedding", "frames")
 NOUNS = {"word": "a word", "speaker": "a speaker", "embedding": "an embedding", "frames": "frames"}
 
@@ -65,7 +67,7 @@ class ConditionConfig:
             ("frame_channels", 0, "a mel spectrogram has 20, a pitch track 1"),
             ("hop", 1, "160 samples are 10 ms at 16 kHz"),
         ]:
-            check_int(name, getattr(self, name), least, hint)
+            check_int(name, getattr(self, name), least, hint, MOST_WIDE)
             object.__setattr__(self, name, int(getattr(self, name)))
         if (self.words or self.speakers) and not self.embedding:
             raise ValueError(
@@ -138,6 +140,18 @@ class SwitchedConv1d(nn.Module):
     def forward(self, x: Tensor, classes: Tensor, padded: bool = True) -> Tensor:
         """Args: classes: int64 (batch or 1, time), of each output the class of what it predicts, the newest last; more are left out."""
         y = self.conv(x, padded)
+        if (
+            not isinstance(classes, Tensor)
+            or classes.dim() != 2
+            or len(classes) not in (1, len(y))
+            or classes.shape[1] < y.shape[2]
+        ):
+            shape = tuple(classes.shape) if isinstance(classes, Tensor) else type(classes).__name__
+            raise ValueError(
+                f"The classes are {shape} for outputs of {tuple(y.shape)}; they must be int64 (batch or 1, time), one for each output: try classes[None]."
+            )
+        for row in classes:
+            check_classes(row, classes.shape[1], self.n_classes)
         at = classes[:, classes.shape[1] - y.shape[2] :].expand(len(y), -1)
         return y.gather(1, at[:, None])
 

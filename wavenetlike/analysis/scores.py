@@ -154,6 +154,9 @@ def evaluate(
     check_model(model)
     check_choice("positions", positions, ("full", "all"))
     known = model.config.condition.parts if model.config.condition else ()
+    for name, parts in (("removed", removed), ("shuffled", shuffled)):
+        if isinstance(parts, str) or not isinstance(parts, Collection):
+            raise TypeError(f"{name}={parts!r} is no list of parts; it must hold names of them: try {name}=['word'].")
     for part in (*removed, *shuffled):
         if part not in known:
             raise ValueError(

@@ -82,14 +82,19 @@ def switching_ar2(
     >>> switching_ar2([(0.0, 0.0, 1.0), (0.0, 0.0, 5.0)], [0, 0, 1, 0], sigma=0).tolist()
     [1.0, 1.0, 5.0, 1.0]
     """
-    rows = [tuple(row) for row in weights]
+    is_table = isinstance(weights, Sequence) and all(isinstance(row, Sequence) for row in weights)
+    rows = [tuple(row) for row in weights] if is_table else []
     if not rows or any(len(row) not in (2, 3) for row in rows):
         raise ValueError(
             f"weights={weights!r} must hold (a, b) or (a, b, c) for each class; pass at least one: try [(-0.4, 0.5), (1.2, -0.8)]."
         )
     for row in rows:
         ar2_process(row[0], row[1], 0.0, 0.0, sigma=sigma, c=row[2] if len(row) == 3 else 0.0, seed=seed)
-    numbers = check_classes(classes, len(classes), len(rows))
+    try:
+        n = len(classes)
+    except TypeError:  # a number, or a generator
+        n = 0
+    numbers = check_classes(classes, n, len(rows))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     noise = torch.randn(len(numbers), generator=generator, dtype=torch.float64).tolist()
     x0 = x1 = 0.0

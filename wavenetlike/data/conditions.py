@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import cast
 
 import torch
@@ -30,12 +30,25 @@ def vocabulary(dataset: Items, part: str = "word") -> tuple[str, ...]:
         ValueError: another part, or a clip without a name.
     """
     check_choice("part", part, CLASSES)
+    check_again(dataset)
     names = set(_names(dataset, part))
     if not names or "" in names:
         raise ValueError(
             f"The dataset has clips whose {part} is not known; put files as word/speaker_nohash_n.wav, or leave {part} out of the condition."
         )
     return tuple(sorted(names))
+
+
+def check_again(dataset: object) -> None:
+    """Refuse what cannot be gone through several times.
+
+    Raises:
+        TypeError: no clips, or a generator, which is gone once it was read.
+    """
+    if isinstance(dataset, Iterator) or not (isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")):
+        raise TypeError(
+            f"The dataset is a {type(dataset).__name__}; it must give its clips as often as they are asked for: try list(dataset), or bundled_clips()."
+        )
 
 
 def _names(dataset: Items, part: str) -> Iterable[str]:
@@ -124,6 +137,12 @@ def conditions(
         raise ValueError(
             "The model is conditioned on an embedding, which clips do not have; train it by its own loss: model.head.loss(model(codes, condition=…), targets)."
         )
+    if frames is not None and not callable(frames) and not isinstance(frames, (list, tuple)):
+        raise TypeError(
+            f"frames is a {type(frames).__name__}; it must be a list of float tensors ({config.frame_channels}, n), one for each clip, or a function (waveform, sample_rate) that gives one: try list(frames)."
+        )
+    if config.frame_channels and not isinstance(frames, Sequence):
+        check_again(dataset)
     names = {"word": codes.labels, "speaker": codes.speakers}
     classes = {part: _numbers(config, part, names[part]) for part in config.parts if part in CLASSES}
     rows = list(_rows(config, dataset, codes, frames)) if config.frame_channels else []
@@ -151,7 +170,11 @@ def _rows(config: ConditionConfig, dataset: Items, codes: Codes, frames: Frames 
         found = _computed(config, dataset, frames)
     for i, (row, length) in enumerate(zip(found, codes.lengths.tolist(), strict=True)):
         try:
-            condition = resolve(config, Condition(frames=row), 1)
+            if not isinstance(row, Tensor):
+                raise TypeError(
+                    f"its frames are a {type(row).__name__}; they must be a float tensor: try torch.as_tensor(frames)."
+                )
+            condition = resolve(config, Condition(frames=row.detach().float() if row.is_floating_point() else row), 1)
             check_frames(config, condition, length)
         except (TypeError, ValueError) as error:
             raise type(error)(f"Clip {i} of the dataset is refused: {error}") from None

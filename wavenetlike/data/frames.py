@@ -32,9 +32,9 @@ def mel_frames(waveform: Tensor, sample_rate: int = 16000, n_mels: int = 20, hop
     from torchaudio.functional import melscale_fbanks
 
     check_waveform(waveform)
-    check_int("sample_rate", sample_rate, 1000, "16000 is that of the bundled clips")
-    check_int("n_mels", n_mels, 1, "20 tell words apart")
-    check_int("hop", hop, 1, "160 samples are 10 ms at 16 kHz")
+    check_int("sample_rate", sample_rate, 1000, "16000 is that of the bundled clips", 768_000)
+    check_int("n_mels", n_mels, 1, "20 tell words apart", 10_000)
+    check_int("hop", hop, 1, "160 samples are 10 ms at 16 kHz", 1_000_000)
     size = 1 << max(5, round(WINDOW * sample_rate) - 1).bit_length()
     n_frames = -(-waveform.shape[1] // hop)
     before = size // 2 - hop // 2
