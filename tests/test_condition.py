@@ -80,7 +80,7 @@ def test_a_compiler_and_a_gpu_gather_the_same_frames(monkeypatch):
 # One model, whoever computes it
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(told_configs(), SEEDS, st.integers(1, 3), st.integers(0, 20))
 def test_methods_give_the_same_outputs_under_teacher_forcing(config, seed, batch, extra):
     model, n = built(config, seed), 22
@@ -104,7 +104,7 @@ def test_methods_give_the_same_outputs_under_teacher_forcing(config, seed, batch
             torch.testing.assert_close(outputs[..., 1:], expected, rtol=0, atol=1e-4)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(told_configs(), SEEDS, st.integers(1, 3), st.booleans(), st.floats(0.2, 3), st.integers(0, 30))
 def test_methods_draw_the_same_codes(config, seed, batch, greedy, temperature, past):
     model = built(config, seed)
