@@ -70,6 +70,22 @@ def test_each_column_gets_the_frame_of_its_time(seed, batch, is_one, n, n_frames
         torch.testing.assert_close(ours, by_hand)
 
 
+@pytest.mark.parametrize("width", [4, 128])
+@pytest.mark.parametrize("n", [1, 2, 9])
+@pytest.mark.parametrize("context", [None, ContextConfig(rate=4, n_layers=2, channels=3)])
+def test_a_model_learns_from_any_number_of_columns(width, n, context):
+    """One column, and the columns of wide layers, are views of what the convolution computed."""
+    model = model_of(FRAMES, context=context, residual_channels=width)
+    codes = random_codes(6, 2, model.receptive_field + n - 1)
+    frames = torch.randn(2, 2, FRAMES.n_frames(codes.shape[1]))
+    outputs = model(codes, padded=False, condition=Condition(frames=frames))
+    with torch.no_grad():
+        again = model(codes, padded=False, condition=Condition(frames=frames))
+    torch.testing.assert_close(outputs.detach(), again, rtol=0, atol=1e-5)
+    outputs.square().sum().backward()
+    assert model.conditioning.frames.weight.grad.abs().sum() > 0
+
+
 def test_a_compiler_and_a_gpu_gather_the_same_frames(monkeypatch):
     y, frames, ends = torch.randn(2, 3, 11), torch.randn(2, 3, 4), torch.tensor([9, 14])
     expected = add_bias(y.clone(), Bias(frames, 3, ends))

@@ -322,6 +322,8 @@ def add_bias(y: Tensor, bias: Bias) -> Tensor:
     if frames.shape[2] == 1:
         return y + frames
     if y.device.type == "cpu" and not torch.compiler.is_compiling():
+        if torch.is_grad_enabled() and y._is_view():
+            y = y.clone()  # autograd lets nobody change a view that a function of ours returned
         of = AddFrames.apply if torch.is_grad_enabled() else add_frames
         return of(y, frames, hop, ends.tolist())
     times = ends.to(y.device)[:, None] - y.shape[2] + torch.arange(y.shape[2], device=y.device)
