@@ -102,9 +102,8 @@ class WaveNetConfig:
         by_codes = len(self.dilations) + (self.first_kernel_length > 1)
         if self.context is None:
             return by_codes
-        return max(
-            by_codes, self.context.depth + len(self.dilations) - 1
-        )  # what it gives comes after the first layer's convolution
+        # What it gives is added after the first layer's convolution.
+        return max(by_codes, self.context.depth + len(self.dilations) - 1)
 
     @property
     def receptive_field(self) -> int:
@@ -246,19 +245,13 @@ class WaveNet(nn.Module):
 
     def biases(self, condition: Condition, ends: Tensor, embedded: Tensor) -> list[list[Bias]]:
         """What ``condition``, as `condition.resolve` gives it, and the context stack add to each layer; see `layers.Bias` for ``ends``."""
-        biases: list[list[Bias]] = [[] for _ in self.layers]
-        added = None if self.conditioning is None else self.conditioning(condition)
-        if self.conditioning is not None and added is not None:
-            for own, bias in zip(
-                biases, per_layer(added, len(biases), self.conditioning.config.hop, ends), strict=True
-            ):
-                own.append(bias)
+        n, sources = len(self.layers), []
+        if self.conditioning is not None and (added := self.conditioning(condition)) is not None:
+            sources.append(per_layer(added, n, self.conditioning.config.hop, ends))
         if self.context is not None:
-            columns, rate = self.context(embedded), self.rate
-            end = torch.tensor([embedded.shape[2] - self.context.receptive_field * rate])
-            for own, bias in zip(biases, per_layer(columns, len(biases), rate, end), strict=True):
-                own.append(bias)
-        return biases
+            end = torch.tensor([embedded.shape[2] - self.context.receptive_field * self.rate])
+            sources.append(per_layer(self.context(embedded), n, self.rate, end))
+        return [[source[i] for source in sources] for i in range(n)]
 
     def forward(
         self,

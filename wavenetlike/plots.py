@@ -388,24 +388,28 @@ def scores(board: Sequence[Score], alt: str) -> Picture:
     return picture
 
 
+def _rows(alt: str, n: int, height: float, **options: Any) -> tuple[Picture, Any]:
+    """Panels under one another, over one axis of seconds."""
+    picture, _ = _picture(alt, height=0.3 + height * n)
+    picture.clear()
+    axes = picture.subplots(n, 1, sharex=True, squeeze=False, **options)[:, 0]
+    axes[-1].set(xlabel="seconds")
+    return picture, axes
+
+
 def waveforms(named: dict[str, Tensor], sample_rate: int, alt: str) -> Picture:
     """Waveforms (time,) under one another, on the same scale."""
-    picture, _ = _picture(alt, height=0.3 + 1.3 * len(named))
-    picture.clear()
-    axes = picture.subplots(len(named), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    picture, axes = _rows(alt, len(named), 1.3, sharey=True)
     for ax, (name, waveform) in zip(axes, named.items(), strict=True):
         ax.plot(np.arange(len(waveform)) / sample_rate, waveform, color=BLUE, linewidth=0.6)
         ax.set_title(name, loc="left", fontsize=9)
         ax.spines[["top", "right"]].set_visible(False)
-    axes[-1].set(xlabel="seconds")
     return picture
 
 
 def frames(named: Mapping[str, Tensor], hop: int, sample_rate: int, alt: str) -> Picture:
     """Frames (channels, n_frames) under one another, the first channel lowest, all on one scale of greys."""
-    picture, _ = _picture(alt, height=0.3 + 1.5 * len(named))
-    picture.clear()
-    axes = picture.subplots(len(named), 1, sharex=True, squeeze=False)[:, 0]
+    picture, axes = _rows(alt, len(named), 1.5)
     least, most = (float(of([f(x) for x in named.values()])) for of, f in ((min, torch.min), (max, torch.max)))
     for ax, (name, values) in zip(axes, named.items(), strict=True):
         n_channels, n = values.shape
@@ -421,7 +425,6 @@ def frames(named: Mapping[str, Tensor], hop: int, sample_rate: int, alt: str) ->
         )
         ax.set_title(name, loc="left", fontsize=9)
         ax.set(ylabel="channel")
-    axes[-1].set(xlabel="seconds")
     picture.colorbar(image, ax=list(axes), label="value", aspect=12 * len(named))
     return picture
 

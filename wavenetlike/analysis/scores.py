@@ -109,7 +109,7 @@ def tally(
     The clip is the one of that ``number`` in ``conditions``; without these nothing is known of it.
     """
     hits, bits = 0, 0.0
-    delta, device = model.receptive_field, next(model.parameters()).device
+    delta, device = model.receptive_field, model.device
     unknown = max(0, delta - start)
     clip = torch.nn.functional.pad(clip, (unknown, 0), value=model.mu_law.silence)
     first = max(delta, start)

@@ -142,7 +142,7 @@ def train(
             f"batch_size={batch_size} leaves nothing to some of {here.n} processes; it must be at least {here.n}."
         )
     watchers = [*([Bar()] if progress else []), *_watchers(watch)]
-    home = next(model.parameters()).device
+    home = model.device
     try:
         return Training(model, recipe, codes, told, judges, here, keeping).run(watchers if here.is_first else [])
     finally:
