@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from helpers import SEEDS, built, condition_of, copied, is_changed, random_codes, refused, told_configs
@@ -277,8 +278,12 @@ def test_generating_changes_no_weights():
         ({"words": ("a",)}, ValueError, "embedding=0"),
         ({"words": ("a", "b", "a"), "embedding": 2}, ValueError, "'a' twice"),
         ({"words": "abc", "embedding": 2}, TypeError, "words='abc'"),
-        ({"words": ("a", 3), "embedding": 2}, TypeError, "words=('a', 3)"),
-        ({"speakers": ("",), "embedding": 2}, TypeError, "speakers=('',)"),
+        ({"words": ("a", 3), "embedding": 2}, TypeError, "words holds 3"),
+        ({"speakers": ("",), "embedding": 2}, TypeError, "speakers holds ''"),
+        ({"words": {"a", "b"}, "embedding": 2}, TypeError, "keep an order"),
+        ({"words": {"a": 1}, "embedding": 2}, TypeError, "is a dict"),
+        ({"words": None, "embedding": 2}, TypeError, "words=None"),
+        ({"words": 3, "embedding": 2}, TypeError, "words=3"),
         ({"embedding": -1}, ValueError, "embedding=-1"),
         ({"frame_channels": 1.0}, TypeError, "frame_channels=1.0"),
         ({"frame_channels": 1, "hop": 0}, ValueError, "hop=0"),
@@ -311,6 +316,14 @@ FOUR = torch.zeros(1, 2, 4)
         (WORDS, Condition(word=1.5), TypeError, "float"),
         (WORDS, Condition(word=["yes", "no", "so"]), ValueError, "3 words for a batch of 1"),
         (WORDS, Condition(word=torch.zeros(1, 2)), ValueError, "(1, 2)"),
+        (WORDS, Condition(word=torch.tensor(1)), ValueError, "shape ()"),
+        (WORDS, Condition(word=torch.tensor([[1]])), ValueError, "(1, 1)"),
+        (WORDS, Condition(word=torch.zeros(1, dtype=torch.int64, device="meta")), TypeError, "meta"),
+        (WORDS, Condition(word=b"yes"), TypeError, "bytes"),
+        (WORDS, Condition(embedding=torch.zeros(1, 4).to_sparse()), TypeError, "sparse"),
+        (WORDS, Condition(embedding=torch.zeros(1, 4, device="meta")), TypeError, "meta"),
+        (WORDS, Condition(embedding=[0.0] * 4), TypeError, "torch.as_tensor(embedding"),
+        (WORDS, Condition(embedding=torch.full((1, 4), 1e300, dtype=torch.float64)), ValueError, "1e+300"),
         (WORDS, Condition(word="yes", speaker="ann"), ValueError, "a speaker"),
         (WORDS, Condition(word="yes", frames=FOUR), ValueError, "has frames"),
         (WORDS, Condition(word="yes", embedding=torch.zeros(1, 4)), ValueError, "beside a word"),
@@ -319,6 +332,8 @@ FOUR = torch.zeros(1, 2, 4)
         (BOTH, Condition(word="yes", speaker="eve", frames=FOUR), ValueError, "speaker='eve'"),
         (BOTH, Condition(word="yes", speaker="ann"), ValueError, "no frames"),
         (BOTH, Condition(word="yes", frames=FOUR), ValueError, "no speaker"),
+        (BOTH, None, ValueError, "try condition=Condition(word='no', speaker='ann', frames=frames)"),
+        (FRAMES, Condition(frames=FOUR + 65_505), ValueError, "±65,504"),
         (FRAMES, Condition(frames=FOUR[..., :3]), ValueError, "3 frames for 20 samples"),
         (FRAMES, Condition(frames=torch.zeros(1, 2, 5)), ValueError, "there must be 4"),
         (FRAMES, Condition(frames=torch.zeros(1, 3, 4)), ValueError, "(1, 3, 4)"),
@@ -345,13 +360,28 @@ def test_frames_are_those_of_prefix_and_new_samples_together():
     refused(lambda: model(random_codes(6, 1, 21), condition=Condition(frames=FOUR)), ValueError, "21 samples")
 
 
+@pytest.mark.parametrize(
+    ("time", "error", "shown"),
+    [
+        (3, TypeError, "type int"),
+        (torch.tensor([0.5]), TypeError, "torch.float32"),
+        (torch.tensor(3), ValueError, "shape ()"),
+        (torch.tensor([[3]]), ValueError, "(1, 1)"),
+        (torch.tensor([3, 3, 3]), ValueError, "1 or 2 for a batch of 2"),
+        (torch.zeros(1, dtype=torch.int64, device="meta"), TypeError, "meta"),
+    ],
+)
+def test_a_time_is_one_number_for_each_or_one_for_all(time, error, shown):
+    codes = random_codes(6, 2, 20)
+    refused(lambda: model_of(FRAMES)(codes, condition=Condition(frames=FOUR), time=time), error, shown)
+
+
 def test_top_k_needs_a_softmax():
     refused(lambda: generate(model_of(None, head="gaussian"), 20, top_k=3), ValueError, "top_k=3", "'gaussian'")
 
 
 def test_a_condition_says_what_it_is():
     assert repr(Condition(word="yes", frames=FOUR)) == "Condition(word='yes', frames=(1, 2, 4))"
-    assert Condition(word="yes", frames=FOUR).without(["word"]).parts == ("frames",)
     assert resolve(BOTH, Condition(word="so"), 1).word.tolist() == [1]
 
 
@@ -391,7 +421,8 @@ def test_switching_series_are_what_they_say():
         a, b, c = (*weights[k], 0.0)[:3]
         x0, x1 = x1, c + a * x1 + b * x0
         assert series[t].item() == pytest.approx(x1)
-    assert torch.equal(switching_ar2(weights, classes, seed=3), switching_ar2(weights, classes, seed=3))
+    same = switching_ar2(weights, np.asarray(classes, dtype=np.uint64), seed=np.int64(3))
+    assert torch.equal(switching_ar2(weights, classes, seed=3), same)
 
 
 SERIES = torch.randn(100, generator=torch.Generator().manual_seed(0))
@@ -408,6 +439,7 @@ SERIES = torch.randn(100, generator=torch.Generator().manual_seed(0))
         (lambda: switching_ar2([(0.1, 0.1)], [0.5]), TypeError, "float"),
         (lambda: switching_ar2([(0.1, 0.1)], None), TypeError, "NoneType"),
         (lambda: switching_ar2([(0.1, 0.1)], iter([0])), TypeError, "iterator"),
+        (lambda: switching_ar2([(0.1, 0.1)], []), ValueError, "classes is empty"),
         (lambda: switching_ar2(None, [0]), ValueError, "weights=None"),
         (lambda: switching_ar2([0.1, 0.1], [0]), ValueError, "weights=[0.1, 0.1]"),
         (lambda: SwitchedConv1d(2)(SERIES[None, None], torch.full((1, 100), 2)), ValueError, "2 to 2"),

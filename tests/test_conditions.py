@@ -231,6 +231,23 @@ def test_bad_conditions_are_refused(known, options, shown):
         (lambda: ConditionConfig(frame_channels=1, hop=10**12), ValueError, "hop=1000000000000"),
         (lambda: analysis.evaluate(built(config(WORDS)), CLIPS, "all", removed="word"), TypeError, "removed='word'"),
         (lambda: analysis.evaluate(built(config(WORDS)), CLIPS, "all", shuffled=None), TypeError, "shuffled=None"),
+        (lambda: vocabulary([]), ValueError, "no clips"),
+        (lambda: vocabulary([(tone("low"), RATE, None, None)]), ValueError, "word is not known"),
+        (
+            lambda: analysis.evaluate(built(config(WORDS)), CLIPS, "all", removed=["word"], shuffled=["word"]),
+            ValueError,
+            "'word' is listed twice",
+        ),
+        (
+            lambda: analysis.evaluate(built(config(WORDS)), CLIPS[:1], "all", shuffled=["word"]),
+            ValueError,
+            "shuffled has 'word'",
+        ),
+        (
+            lambda: analysis.evaluate(built(config(ALL)), CLIPS[:1], "all", shuffled=["frames"]),
+            ValueError,
+            "shuffled has 'frames'",
+        ),
     ],
 )
 def test_what_is_no_dataset_and_no_frames_is_refused(call, error, shown):
@@ -298,6 +315,13 @@ def test_command_line_refuses_clips_without_names(tmp_path, capsys):
     )
     assert status == 1
     assert "speaker is not known" in capsys.readouterr().err
+
+
+def test_command_line_refuses_a_condition_that_never_changes(tmp_path, capsys):
+    (tmp_path / "one.wav").write_bytes(wav_bytes(tone("low"), RATE))
+    arguments = ["train", "--data", str(tmp_path), "--condition", "word", "--steps", "1"]
+    assert cli.main([*arguments, "--output", str(tmp_path / "run")]) == 1
+    assert f"all clips have the word {tmp_path.name!r}" in capsys.readouterr().err
 
 
 def test_old_configs_are_still_read():

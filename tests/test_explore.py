@@ -277,6 +277,10 @@ def test_words_are_spoken_again_with_their_own_or_another() -> None:
     refused(lambda: explore_words(model, {"x": Condition(word="no")}), ValueError, "no frames")
     refused(lambda: explore_words(model, {"x": Condition(word="so", frames=torch.rand(1, 3, 20))}), ValueError, "'so'")
     refused(lambda: explore_words(WaveNet(QUIET)), ValueError, "nothing")
+    vector = torch.zeros(1, model.config.condition.embedding)
+    by_vector = Condition(embedding=vector, frames=spoken["no"].frames)
+    refused(lambda: explore_words(model, {"x": by_vector}), TypeError, "under 'x'", "with a word")
+    refused(lambda: explore_words(model, {3: spoken["no"]}), TypeError, "under 3")
     refused(lambda: explore_words(model, spoken, sample_rate=100), ValueError, "sample_rate=100")
     refused(lambda: explore_words(model, spoken, seed=-1), ValueError, "seed=-1")
 

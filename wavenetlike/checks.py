@@ -135,6 +135,8 @@ def check_classes(classes: object, n: int, n_classes: int) -> Tensor:
         ) from error
     if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
         raise TypeError(f"The classes are of type {numbers.dtype}; they must be integers: try classes.long().")
+    check_there("classes", numbers)
+    numbers = numbers.to(torch.int64)  # the smallest and the largest of some kinds of integer are not to be had
     if numbers.shape != (n,):
         raise ValueError(
             f"The classes have shape {tuple(numbers.shape)} for {n} samples; there must be one for each, ({n},): cut or lengthen them."
@@ -143,7 +145,7 @@ def check_classes(classes: object, n: int, n_classes: int) -> Tensor:
         raise ValueError(
             f"The classes run from {int(numbers.min())} to {int(numbers.max())}; with {n_classes} of them they must lie in 0 … {n_classes - 1}: count from 0."
         )
-    return numbers.to(torch.int64)
+    return numbers
 
 
 def check_seed(seed: object) -> None:
@@ -191,6 +193,18 @@ def check_waveform(waveform: Tensor) -> None:
         )
 
 
+def check_there(name: str, x: Tensor) -> None:
+    """Refuse a tensor without numbers in memory, one after the other: on the device meta, or sparse.
+
+    Raises:
+        TypeError: such a tensor.
+    """
+    if x.is_meta or x.layout != torch.strided:
+        raise TypeError(
+            f"The {name} are a tensor on {x.device} laid out as {x.layout}; they must be there, one after the other: try .to_dense(), or make them anew, say by torch.zeros."
+        )
+
+
 def check_codes(codes: Tensor, levels: int) -> None:
     """Refuse anything but int64 codes in [0, levels) of shape (batch, time).
 
@@ -203,10 +217,7 @@ def check_codes(codes: Tensor, levels: int) -> None:
         raise TypeError(
             f"The codes are of type {kind}; they must be an int64 tensor: encode a waveform with MuLaw({levels}).encode(waveform)."
         )
-    if codes.is_meta or codes.layout != torch.strided:
-        raise TypeError(
-            f"The codes are a tensor on {codes.device} laid out as {codes.layout}; they must be there, one after the other: try codes.to_dense(), or torch.zeros(1, 10, dtype=torch.int64)."
-        )
+    check_there("codes", codes)
     if codes.dim() != 2 or codes.numel() == 0:
         raise ValueError(
             f"The codes have shape {tuple(codes.shape)}; it must be (batch, time) with at least one code: add a batch with codes[None]."

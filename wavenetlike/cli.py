@@ -164,6 +164,11 @@ def _config(options: argparse.Namespace, clips: Items) -> WaveNetConfig:
     """The preset, with the head and the condition that were asked for; the vocabulary is that of the clips."""
     preset = dataclasses.replace(PRESETS[options.preset], head=options.head)
     names = {part: vocabulary(clips, part) for part in CLASSES if part in options.condition}
+    for part, known in names.items():
+        if len(known) == 1:
+            raise ValueError(
+                f"--condition {part} was asked for, and all clips have the {part} {known[0]!r}; there must be two to tell apart: put files as word/speaker_nohash_n.wav, or leave {part} out."
+            )
     if not options.condition:
         return preset
     condition = ConditionConfig(

@@ -11,18 +11,20 @@ rate the one that learns nothing). Taught in notebooks/05_conditioning.ipynb.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 
 import torch
 from torch import Tensor, nn
 
-from wavenetlike.checks import check_classes, check_int
+from wavenetlike.checks import check_classes, check_int, check_there
 from wavenetlike.layers import Bias, CausalConv1d
 
 CLASSES = ("word", "speaker")
 MOST_WIDE = 1_000_000
 """Numbers of a vector or a frame, and samples of a frame, at most: more is a slip of the keyboard."""
+MOST = 65_504.0
+"""The largest number of half precision: a vector or a frame beyond it is of some other scale than a network can use."""
 PARTS = (*CLASSES, "embedding", "frames")
 NOUNS = {"word": "a word", "speaker": "a speaker", "embedding": "an embedding", "frames": "frames"}
 
@@ -32,7 +34,7 @@ class ConditionConfig:
     """What a model is conditioned on, checked when it is made; travels in its config, with its vocabulary.
 
     Args:
-        words, speakers: the known ones; none: not conditioned on that.
+        words, speakers: lists of the known ones, in the order of their numbers; empty: not conditioned on that.
         embedding: width of the vector h, the sum of those of word and speaker, or given as it is; 0: no such vector.
         frame_channels: numbers a frame; 0: no frames.
         hop: samples a frame, at least 1; 160 are 10 ms at 16 kHz.
@@ -53,9 +55,13 @@ class ConditionConfig:
     def __post_init__(self) -> None:
         for name in ("words", "speakers"):
             names = getattr(self, name)
-            if isinstance(names, str) or not all(isinstance(each, str) and each for each in names):
+            if not isinstance(names, (list, tuple)):
                 raise TypeError(
-                    f"{name}={names!r} is no list of names; it must hold strings that are not empty: try {name}=('no', 'yes')."
+                    f"{name}={names!r} is a {type(names).__name__}; it must be a list or a tuple, which keep an order: try {name}=('no', 'yes')."
+                )
+            if wrong := [each for each in names if not isinstance(each, str) or not each]:
+                raise TypeError(
+                    f"{name} holds {wrong[0]!r}, which is no name; it must hold strings that are not empty: try {name}=('no', 'yes')."
                 )
             if len(set(names)) < len(names):
                 raise ValueError(
@@ -192,10 +198,6 @@ class Condition:
         """The names of those that are given."""
         return tuple(name for name in PARTS if getattr(self, name) is not None)
 
-    def without(self, parts: Collection[str]) -> Condition:
-        """The same, with some parts left out."""
-        return dataclasses.replace(self, **dict.fromkeys(parts))
-
     def to(self, device: torch.device) -> Condition:
         """The same, its tensors on ``device``."""
         moved = {name: part.to(device) for name in PARTS if isinstance(part := getattr(self, name), Tensor)}
@@ -237,7 +239,9 @@ def resolve(
         )
     covered = {*given.parts, *(CLASSES if given.embedding is not None else ())}
     if whole and (missing := [part for part in config.parts if part not in covered]):
-        raise ValueError(f"The condition has no {missing[0]}; this model is conditioned on {_described(config)}.")
+        raise ValueError(
+            f"The condition has no {missing[0]}; this model is conditioned on {_described(config)}: try {_example(config)}."
+        )
     if given.embedding is not None and (given.word is not None or given.speaker is not None):
         raise ValueError(
             "The condition has an embedding beside a word or a speaker, whose place it takes; give one of them: leave the embedding out."
@@ -247,6 +251,22 @@ def resolve(
         embedding=_floats("embedding", given.embedding, (config.embedding,), batch),
         frames=_floats("frames", given.frames, (config.frame_channels, -1), batch),
     )
+
+
+def check_time(time: object, batch: int) -> None:
+    """Refuse a time, in samples since the frames begin, that is not one for all of a batch, or one for each.
+
+    Raises:
+        TypeError, ValueError: no int64 tensor, or of another length.
+    """
+    if not isinstance(time, Tensor) or time.dtype != torch.int64:
+        kind = time.dtype if isinstance(time, Tensor) else type(time).__name__
+        raise TypeError(f"time is of type {kind}; it must be int64 (1 or batch,): try torch.tensor([0]).")
+    check_there("times", time)
+    if time.dim() != 1 or len(time) not in (1, batch):
+        raise ValueError(
+            f"time has shape {tuple(time.shape)}; it must have {_one_or(batch)} for a batch of {batch}: try torch.tensor([0])."
+        )
 
 
 def check_frames(config: ConditionConfig | None, condition: Condition, n_samples: int) -> None:
@@ -266,12 +286,21 @@ def check_frames(config: ConditionConfig | None, condition: Condition, n_samples
 
 def _described(config: ConditionConfig) -> str:
     known = {
-        "word": f"a word, one of {', '.join(config.words)}: try condition={config.words[0]!r}" if config.words else "",
+        "word": f"a word, one of {', '.join(config.words)}",
         "speaker": f"a speaker, one of {', '.join(config.speakers)}" if config.speakers else "",
         "embedding": f"an embedding (batch, {config.embedding})",
-        "frames": f"frames (batch, {config.frame_channels}, n): try Condition(frames=…), see data.mel_frames",
+        "frames": f"frames (batch, {config.frame_channels}, n), see data.mel_frames",
     }
     return " and on ".join(known[part] for part in config.parts)
+
+
+def _example(config: ConditionConfig) -> str:
+    """All that a model wants to be told, as it is written."""
+    if config.parts in (("word",), ("speaker",)):
+        return f"condition={config.names(config.parts[0])[0]!r}"
+    names = [f"{part}={config.names(part)[0]!r}" for part in config.parts if part in CLASSES]
+    rest = [f"{part}={part}" for part in config.parts if part not in CLASSES]
+    return f"condition=Condition({', '.join([*names, *rest])})"
 
 
 def _numbers(part: str, value: Class | None, names: tuple[str, ...], batch: int) -> Tensor | None:
@@ -280,15 +309,21 @@ def _numbers(part: str, value: Class | None, names: tuple[str, ...], batch: int)
         return None
     if isinstance(value, Tensor) and value.is_floating_point():
         return _floats(part, value, (len(names),), batch)
-    if not isinstance(value, (str, Integral, Sequence, Tensor)):
+    if isinstance(value, (bytes, bytearray)) or not isinstance(value, (str, Integral, Sequence, Tensor)):
         raise TypeError(
             f"The condition's {part} is a {type(value).__name__}; it must be a name, a number or a list of these, or a float tensor of weights: try {part}={names[0]!r}."
         )
+    if isinstance(value, Tensor):
+        check_there(f"condition's {part}s", value)
+        if value.dim() != 1:
+            raise ValueError(
+                f"The condition's {part} has shape {tuple(value.shape)}; a tensor of numbers must be (batch,): try {part}.reshape(-1)."
+            )
     every = [value] if isinstance(value, (str, Integral)) else list(value)
     numbers = [_number(part, each.item() if isinstance(each, Tensor) else each, names) for each in every]
     if len(numbers) not in (1, batch):
         raise ValueError(
-            f"The condition has {len(numbers)} {part}s for a batch of {batch}; it must have 1 or {batch}: give one for each sound."
+            f"The condition has {len(numbers)} {part}s for a batch of {batch}; it must have {_one_or(batch)}: give one for each sound."
         )
     return torch.tensor(numbers)
 
@@ -307,23 +342,32 @@ def _floats(part: str, value: object, shape: tuple[int, ...], batch: int) -> Ten
         return None
     words = ", ".join(["batch", *("n" if size < 0 else str(size) for size in shape)])
     if not isinstance(value, Tensor) or not value.is_floating_point():
-        kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
-        raise TypeError(
-            f"The condition's {part} is of type {kind}; it must be a float tensor ({words}): try {part}.float()."
-        )
+        kind, way = type(value).__name__, f"torch.as_tensor({part}, dtype=torch.float32)"
+        if isinstance(value, Tensor):
+            kind, way = str(value.dtype), f"{part}.float()"
+        raise TypeError(f"The condition's {part} is of type {kind}; it must be a float tensor ({words}): try {way}.")
+    check_there(f"condition's {part}", value)
     x = value if value.dim() > len(shape) else value[None]
     is_right = x.dim() == len(shape) + 1 and all(
         a in (b, b if b >= 0 else a) for a, b in zip(x.shape[1:], shape, strict=True)
     )
     if not is_right or len(x) not in (1, batch) or x.numel() == 0:
         raise ValueError(
-            f"The condition's {part} has shape {tuple(value.shape)}; it must be ({words}), with a batch of 1 or {batch}: look at {part}.shape."
+            f"The condition's {part} has shape {tuple(value.shape)}; it must be ({words}), with a batch of {_one_or(batch)}: look at {part}.shape."
         )
     if not x.isfinite().all():
         raise ValueError(
             f"The condition's {part} holds NaN or infinite numbers; all must be finite: try torch.nan_to_num({part})."
         )
+    if (largest := float(x.abs().max())) > MOST:
+        raise ValueError(
+            f"The condition's {part} reaches {largest:.3g}; it must stay within ±{MOST:,.0f}, and is best within about ±1: try {part} / {part}.abs().max()."
+        )
     return x
+
+
+def _one_or(batch: int) -> str:
+    return "1" if batch == 1 else f"1 or {batch}"
 
 
 class Conditioning(nn.Module):

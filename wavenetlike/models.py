@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wavenetlike.checks import check_choice, check_codes, check_exists, check_int, check_known
-from wavenetlike.condition import Condition, ConditionConfig, Conditioning, check_frames, per_layer, resolve
+from wavenetlike.condition import Condition, ConditionConfig, Conditioning, check_frames, check_time, per_layer, resolve
 from wavenetlike.context import ContextConfig, ContextStack
 from wavenetlike.heads import HEADS, MOST_LEVELS, code_head
 from wavenetlike.layers import (
@@ -279,6 +279,8 @@ class WaveNet(nn.Module):
             condition = resolve(self.config.condition, condition, len(codes))
             if time is None:
                 check_frames(self.config.condition, condition, codes.shape[1])
+            else:
+                check_time(time, len(codes))
         ends = codes.shape[1] + 1 + (torch.zeros(1, dtype=torch.int64) if time is None else time)
         delta = self.receptive_field
         n = codes.shape[1]

@@ -408,7 +408,7 @@ def waveforms(named: dict[str, Tensor], sample_rate: int, alt: str) -> Picture:
 
 
 def frames(named: Mapping[str, Tensor], hop: int, sample_rate: int, alt: str) -> Picture:
-    """Frames (channels, n_frames) under one another, the first channel lowest, all on one scale of greys."""
+    """Mel frames (bands, n_frames) under one another, the lowest band at the bottom, all on one scale of greys."""
     picture, axes = _rows(alt, len(named), 1.5)
     least, most = (float(of([f(x) for x in named.values()])) for of, f in ((min, torch.min), (max, torch.max)))
     for ax, (name, values) in zip(axes, named.items(), strict=True):
@@ -424,8 +424,8 @@ def frames(named: Mapping[str, Tensor], hop: int, sample_rate: int, alt: str) ->
             extent=(0, seconds, -0.5, n_channels - 0.5),
         )
         ax.set_title(name, loc="left", fontsize=9)
-        ax.set(ylabel="channel")
-    picture.colorbar(image, ax=list(axes), label="value", aspect=12 * len(named))
+        ax.set(ylabel="mel band")
+    picture.colorbar(image, ax=list(axes), label="log strength", aspect=12 * len(named))
     return picture
 
 

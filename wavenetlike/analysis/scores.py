@@ -149,7 +149,8 @@ def evaluate(
             How much worse it is then says what the condition is worth.
 
     Raises:
-        TypeError, ValueError: no clips, or none with such a position; other positions; a part that the model is not conditioned on.
+        TypeError, ValueError: no clips, or none with such a position; other positions; a part that the model is not conditioned on, that
+            is named twice, or that all clips have in common and that is to be shuffled.
     """
     check_model(model)
     check_choice("positions", positions, ("full", "all"))
@@ -157,6 +158,10 @@ def evaluate(
     for name, parts in (("removed", removed), ("shuffled", shuffled)):
         if isinstance(parts, str) or not isinstance(parts, Collection):
             raise TypeError(f"{name}={parts!r} is no list of parts; it must hold names of them: try {name}=['word'].")
+    if twice := [part for part in {*removed, *shuffled} if [*removed, *shuffled].count(part) > 1]:
+        raise ValueError(
+            f"{twice[0]!r} is listed twice; a part can be removed or shuffled, and once: leave one of them out."
+        )
     for part in (*removed, *shuffled):
         if part not in known:
             raise ValueError(
@@ -165,6 +170,6 @@ def evaluate(
     clips = encode_clips(dataset, model.mu_law)
     told = conditions(model.config.condition, dataset, clips, frames)
     if told is not None:
-        told = told.without(removed).shuffled([part for part in shuffled if part not in removed])
+        told = told.without(removed).shuffled(shuffled)
     start = model.receptive_field if positions == "full" else 1
     return [*baselines(clips, model.config.levels, start), score(model, clips, start, told)]

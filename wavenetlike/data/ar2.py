@@ -90,12 +90,11 @@ def switching_ar2(
         )
     for row in rows:
         ar2_process(row[0], row[1], 0.0, 0.0, sigma=sigma, c=row[2] if len(row) == 3 else 0.0, seed=seed)
-    try:
-        n = len(classes)
-    except TypeError:  # a number, or a generator
-        n = 0
-    numbers = check_classes(classes, n, len(rows))
-    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    n = len(classes) if hasattr(classes, "__len__") else None
+    if n == 0:
+        raise ValueError("classes is empty; there must be one for each sample: try [0] * 500 + [1] * 500.")
+    numbers = check_classes(classes, n or 0, len(rows))
+    generator = None if seed is None else torch.Generator().manual_seed(int(seed))
     noise = torch.randn(len(numbers), generator=generator, dtype=torch.float64).tolist()
     x0 = x1 = 0.0
     series = []
@@ -122,7 +121,7 @@ def _fate(a: float, b: float) -> str:
 
 
 def _samples(a: float, b: float, x0: float, x1: float, sigma: float, c: float, seed: int | None) -> Iterator[float]:
-    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    generator = None if seed is None else torch.Generator().manual_seed(int(seed))
     yield x0
     yield x1
     while True:

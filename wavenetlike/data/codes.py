@@ -140,7 +140,7 @@ def parts(item: object) -> tuple[Tensor, int, str, str]:
     if not (isinstance(item, Sequence) and not isinstance(item, str) and item):
         return item, 0, "", ""  # type: ignore[return-value]
     waveform, rate, label, speaker = [*item, *[0, "", ""][len(item) - 1 :]][:4]
-    return waveform, int(rate), str(label), str(speaker)
+    return waveform, int(rate or 0), *("" if name is None else str(name) for name in (label, speaker))
 
 
 class EncodedClips(Dataset[Item]):

@@ -32,7 +32,9 @@ def vocabulary(dataset: Items, part: str = "word") -> tuple[str, ...]:
     check_choice("part", part, CLASSES)
     check_again(dataset)
     names = set(_names(dataset, part))
-    if not names or "" in names:
+    if not names:
+        raise ValueError("The dataset has no clips; a vocabulary needs at least one: try vocabulary(bundled_clips()).")
+    if "" in names:
         raise ValueError(
             f"The dataset has clips whose {part} is not known; put files as word/speaker_nohash_n.wav, or leave {part} out of the condition."
         )
@@ -92,10 +94,18 @@ class Conditions:
         return Conditions(self.config, classes, [] if "frames" in removed else self.frames)
 
     def shuffled(self, parts: Collection[str], seed: int = 0) -> Conditions:
-        """The same, some parts taken from other clips: each has those of the clip that follows it in an order of chance."""
+        """The same, some parts taken from other clips: each has those of the clip that follows it in an order of chance.
+
+        Raises:
+            ValueError: all clips have the same, so that there is no other.
+        """
         classes, frames = dict(self.classes), self.frames
         for part in parts:
             n = len(frames) if part == "frames" else len(classes[part])
+            if n == 1 or (part != "frames" and len(classes[part].unique()) == 1):
+                raise ValueError(
+                    f"shuffled has {part!r}, of which the clips that were passed ({n}) have but one; there must be others to take them from: pass more clips, or leave it out."
+                )
             order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
             other = torch.empty_like(order)
             other[order] = order.roll(1)
@@ -153,7 +163,7 @@ def _numbers(config: ConditionConfig, part: str, names: Sequence[str]) -> Tensor
     known = {name: i for i, name in enumerate(config.names(part))}
     if unknown := [i for i, name in enumerate(names) if name not in known]:
         raise ValueError(
-            f"Clip {unknown[0]} of the dataset has the {part} {names[unknown[0]]!r}, which this model does not know; it knows {', '.join(known)}: leave the clip out, or build a model that knows it, see data.vocabulary."
+            f"Clip {unknown[0]} has the {part} {names[unknown[0]]!r}, which this model does not know; it knows {', '.join(known)}: leave the clip out, or build a model that knows it, see data.vocabulary."
         )
     return torch.tensor([known[name] for name in names])
 
@@ -177,7 +187,7 @@ def _rows(config: ConditionConfig, dataset: Items, codes: Codes, frames: Frames 
             condition = resolve(config, Condition(frames=row.detach().float() if row.is_floating_point() else row), 1)
             check_frames(config, condition, length)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"Clip {i} of the dataset is refused: {error}") from None
+            raise type(error)(f"Clip {i} is refused: {error}") from None
         yield condition.frames[0]  # type: ignore[index]
 
 

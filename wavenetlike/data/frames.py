@@ -40,8 +40,8 @@ def mel_frames(waveform: Tensor, sample_rate: int = 16000, n_mels: int = 20, hop
     before = size // 2 - hop // 2
     x = torch.nn.functional.pad(waveform.float(), (max(0, before), size + n_frames * hop))
     windows = x[:, max(0, -before) :].unfold(1, size, hop)[:, :n_frames]
-    shape = torch.hann_window(size)
+    shape = torch.hann_window(size, dtype=torch.float32)
     spectrum = torch.fft.rfft(windows * shape).abs() * (2 / shape.sum())
-    bands = melscale_fbanks(size // 2 + 1, 0.0, sample_rate / 2, n_mels, sample_rate)
+    bands = melscale_fbanks(size // 2 + 1, 0.0, sample_rate / 2, n_mels, sample_rate).float()
     decades = (spectrum @ bands).clamp(min=10.0**-DECADES).log10()
     return (1 + decades * (2 / DECADES)).mT.contiguous()

@@ -270,8 +270,12 @@ def explore_words(
     spoken = _bundled(config) if spoken is None else spoken
     if not spoken:
         raise ValueError("There is nothing spoken; pass at least one condition: try explore_words().")
-    for condition in spoken.values():
+    for name, condition in spoken.items():
         resolve(config, condition, 1, whole=True)
+        if not isinstance(name, str) or not isinstance(condition, Condition) or condition.word is None:
+            raise TypeError(
+                f"spoken has {condition!r} under {name!r}; it must have conditions with a word and frames under names: try {{'mine': Condition(word={config.words[0]!r}, frames=frames)}}."
+            )
     return WordsExplorer(model, spoken, sample_rate=int(sample_rate), seed=seed)
 
 
