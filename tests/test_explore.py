@@ -25,16 +25,26 @@ from wavenetlike import MuLaw, WaveNet, WaveNetConfig, train
 from wavenetlike.analysis import (
     ar2_roots,
     ar2_spectrum,
+    autocorrelation,
     frontier,
     lag_profile,
     measure_receptive_field,
     step_time,
 )
 from wavenetlike.condition import Condition, ConditionConfig
-from wavenetlike.data import bundled_clips, is_stationary, largest_root, read_audio, signal_to_noise, wav_bytes
+from wavenetlike.data import (
+    bundled_clips,
+    is_stationary,
+    largest_root,
+    read_audio,
+    signal_to_noise,
+    sunspots,
+    wav_bytes,
+)
 from wavenetlike.explore import (
     explore_ar2,
     explore_dilations,
+    explore_lags,
     explore_plane,
     explore_profile,
     explore_quantization,
@@ -44,6 +54,7 @@ from wavenetlike.explore import (
     watch_training,
 )
 from wavenetlike.explore.drawn import Kept
+from wavenetlike.explore.lags import MOST_POINTS, MOST_SENT
 from wavenetlike.explore.scaling import BATCHES, CONFIGS, GIGAFLOPS, MEGABITS, MICROSECONDS, PROCESSES
 from wavenetlike.explore.sound import LENGTHS, TEMPERATURES, SoundExplorer
 from wavenetlike.explore.stacks import CHANNELS, DILATION_RATES, KERNEL_LENGTHS, N_BLOCKS, N_LAYERS
@@ -56,6 +67,7 @@ EXPLORERS: dict[str, tuple[Callable[[], Kept], dict[str, object]]] = {
     "AR(2)": (explore_ar2, {"a": 1.4, "b": -0.7}),
     "quantization": (lambda: explore_quantization(bundled_clips(2)).waves, {"levels": 3, "clip": 1}),
     "scaling": (explore_scaling, {"n": 2, "model": "toy"}),
+    "lags": (explore_lags, {"lag": 7, "shown": 1}),
 }
 QUIET = WaveNetConfig(levels=8, n_blocks=1, n_layers=3, residual_channels=8, gate_channels=8, skip_channels=8)
 
@@ -78,7 +90,7 @@ def test_a_picture_of_what_is_shown_is_kept(name: str) -> None:
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("name", ["dilations", "plane", "profile"])
+@pytest.mark.parametrize("name", ["dilations", "plane", "profile", "lags"])
 def test_the_drawing_without_a_kernel_begins_with_what_is_shown(name: str) -> None:
     explorer, others = EXPLORERS[name]
     shown = explorer()
@@ -540,6 +552,9 @@ def test_two_channels_are_averaged_and_silence_is_called_silence() -> None:
         (EXPLORERS["profile"][0], "shown", -1),
         (EXPLORERS["profile"][0], "beside", 50),
         (EXPLORERS["quantization"][0], "clip", 500),
+        (explore_lags, "lag", 41),
+        (explore_lags, "lag", -1),
+        (explore_lags, "shown", 2),
         (explore_scaling, "n", 3),
         (explore_scaling, "model", "none"),
     ],
@@ -647,3 +662,114 @@ def test_names_of_models_cannot_end_the_script() -> None:
     script = shown._bundle()["text/html"].split("<script>", 1)[1]
     assert "<script>" not in script
     assert "<!--" not in script
+
+
+def noise(n: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    n=st.integers(4, 400),
+    scale=st.sampled_from([1e-300, 1e-3, 1.0, 1e5, 1e300]),
+    offset=st.sampled_from([0.0, 1.0, -30.0]),
+    data=st.data(),
+)
+def test_the_correlation_that_is_said_is_that_of_analysis(n: int, scale: float, offset: float, data) -> None:
+    series = noise(n, seed=n) + offset
+    n_lags = data.draw(st.integers(1, min(n - 1, 60)))
+    shown = explore_lags((scale * series).tolist(), n_lags=n_lags)
+    expected = autocorrelation(series, n_lags)
+    np.testing.assert_allclose(shown.series[0]["correlations"], expected, atol=2e-6)
+    assert shown.series[0]["band"] == pytest.approx(1.96 / n**0.5)
+    shown.lag = data.draw(st.integers(1, n_lags))
+    found = re.match(r"Lag (\d+) samples?: correlation (-?[\d.]+), (inside|outside) the band\.", shown.words())
+    assert int(found[1]) == shown.lag
+    assert float(found[2]) == pytest.approx(expected[shown.lag], abs=6e-4)
+    assert (found[3] == "inside") == (abs(expected[shown.lag]) <= 1.96 / n**0.5)
+
+
+def test_two_halves_of_a_wave_are_opposite() -> None:
+    wave = torch.sin(torch.arange(1600) * 2 * torch.pi / 16)
+    shown = explore_lags(wave, lag=8, sample_rate=16000)
+    assert shown.words().startswith("Lag 8 samples = 0.5 ms: correlation -0.995, outside the band.")
+    shown.lag = 16
+    assert "= 1 ms: correlation 0.990, outside" in shown.words()
+    shown.lag = 0
+    assert shown.words().startswith("Lag 0: every sample beside itself, correlation 1.")
+    assert "ms" not in explore_lags(wave, lag=8).words()
+
+
+def drawn_pairs(sent: dict, lag: int, n_lags: int) -> list[tuple[float, float]]:
+    """What the page draws of a series: pairs of samples, as it puts them together."""
+    places, step = sent["places"], sent["step"]
+    value = [sent["low"] + (sent["high"] - sent["low"]) * place / sent["finest"] for place in places]
+    return [(value[t - lag], value[t]) for t in range(lag + (n_lags - lag) % step, len(value), step)]
+
+
+@pytest.mark.parametrize("n", [41, 300, 1500, 1501, 20_000, MOST_SENT, MOST_SENT + 1, 500_000])
+def test_pairs_are_those_of_the_series_and_never_too_many(n: int) -> None:
+    x = noise(n)
+    shown = explore_lags(x)
+    sent = shown.series[0]
+    assert len(sent["places"]) <= MOST_SENT
+    assert len(json.dumps(sent)) < 5 * MOST_SENT + 10_000
+    stride = sent["stride"]
+    assert ("All pairs are drawn" in shown.words()) == (stride == 1) == (n <= MOST_POINTS)
+    for lag in (0, 1, 2, 17, 40):
+        pairs = drawn_pairs(sent, lag, 40)
+        first = 40 - stride * ((40 - lag) // stride)
+        times = range(first, n, stride)
+        assert (n - lag) // stride - 1 <= len(pairs) <= MOST_POINTS
+        expected = np.array([(float(x[t - lag]), float(x[t])) for t in times])
+        np.testing.assert_allclose(pairs, expected, atol=(x.max() - x.min()).item() / 1900)
+        shown.lag = lag
+        assert f"{len(pairs):,} pairs of samples {lag} apart" in shown.picture().alt
+
+
+def test_series_are_chosen_by_name() -> None:
+    named = {"<b>one</b>": noise(200), "two": np.arange(99), "three": list(range(50, 0, -1)), "four": sunspots()}
+    shown = explore_lags(named, n_lags=20)
+    assert [sent["name"] for sent in shown.series] == list(named)
+    for i, (name, series) in enumerate(named.items()):
+        shown.shown = i
+        assert f"as long as {name} ({len(series)} samples)" in shown.words()
+        assert f"at {autocorrelation(series, 20)[1]:.3f}" in shown.picture().alt
+    assert "<b>one" not in shown._bundle()["text/html"].split("<script>")[0]
+    assert len(explore_lags(noise(99)).series) == 1
+    assert [len(explore_lags()._samples[i]) for i in (0, 1)] == [309, 1000]
+
+
+def test_a_series_that_is_learned_from_stays_as_it_is() -> None:
+    series = noise(99).requires_grad_()
+    before = torch.random.get_rng_state()
+    explore_lags(series)
+    explore_lags()
+    assert series.requires_grad
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"lag": -1}, ValueError, "lag=-1"),
+        ({"lag": 41}, ValueError, "lag=41"),
+        ({"lag": 1.0}, TypeError, "lag=1.0"),
+        ({"n_lags": 0}, ValueError, "n_lags=0"),
+        ({"n_lags": 501}, ValueError, "n_lags=501"),
+        ({"n_lags": True}, TypeError, "n_lags=True"),
+        ({"sample_rate": 0}, ValueError, "sample_rate=0"),
+        ({"sample_rate": "8000"}, TypeError, "sample_rate='8000'"),
+        ({"series": {}}, ValueError, "no series"),
+        ({"series": {str(i): [1.0, 2.0] for i in range(13)}}, ValueError, "13 series"),
+        ({"series": {"mine": list(range(40))}}, ValueError, "'mine' has 40 samples"),
+        ({"series": {"mine": "abc"}}, TypeError, "'mine'"),
+        ({"series": (x for x in [1.0, 2.0])}, TypeError, "generator"),
+        ({"series": torch.zeros(2, 90)}, ValueError, "(2, 90)"),
+        ({"series": torch.ones(90)}, ValueError, "throughout"),
+        ({"series": [1.0, float("nan"), 2.0]}, ValueError, "NaN"),
+        ({"series": 5}, ValueError, "()"),
+    ],
+)
+def test_lags_that_cannot_be_shown_are_refused(arguments: dict, error: type[Exception], words: str) -> None:
+    refused(lambda: explore_lags(**arguments), error, words)

@@ -26,6 +26,8 @@ from wavenetlike.train import Expected, History
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
 MOST_LAGS = 200
 """A tree that is wider is drawn with this many of its branches, spread over all of it."""
+MOST_DOTTED = 120
+"""Stems of an autocorrelation that end in a dot; more would touch."""
 
 
 class Picture(Figure):
@@ -215,6 +217,57 @@ def lag_profile(profile: Tensor, delta: int) -> Picture:
     ax.set(xlabel="lag (samples ago)", ylabel="|∂ output / ∂ input|", xlim=(-0.02 * len(profile), len(profile)))
     ax.legend(frameon=False)
     return picture
+
+
+def lags(
+    series: Sequence[float] | Tensor, correlations: Sequence[float], lag: int, band: float, stride: int = 1
+) -> Picture:
+    """The autocorrelation of a series (time,), and at one ``lag`` the pairs of samples that it is made of.
+
+    Args:
+        series: (time,).
+        correlations: at the lags 0 … n_lags.
+        lag: which of them is marked, and whose pairs are drawn.
+        band: white noise stays within ± this.
+        stride: pairs are drawn at the times t = n_lags ± i·stride alone.
+    """
+    x = np.asarray(series, dtype=np.float64)
+    times = np.arange(lag + (len(correlations) - 1 - lag) % stride, len(x), stride)
+    beyond = sum(abs(rho) > band for rho in correlations[1:])
+    picture, (left, right) = _picture(
+        f"Left, the autocorrelation at lags 0 to {len(correlations) - 1}, {beyond} of them outside the band of ±{band:.3f}, lag {lag} marked by a diamond at "
+        f"{correlations[lag]:.3f}. Right, {len(times):,} pairs of samples {lag} apart, and the line of that slope.",
+        columns=2,
+        width=10.5,
+        height=3.4,
+        width_ratios=[1.9, 1],
+    )
+    _correlogram(left, correlations, lag, band)
+    _pairs(right, x[times - lag], x[times], (x.min(), x.max()))
+    right.axline((x.mean(), x.mean()), slope=correlations[lag], color=RED)
+    before = f"x at time t − {lag}" if lag else "x at time t"
+    right.set(title=f"lag {lag}: slope {correlations[lag]:.3f}", xlabel=before, ylabel="x at time t")
+    return picture
+
+
+def _correlogram(ax: Any, correlations: Sequence[float], lag: int, band: float) -> None:
+    ax.axhspan(-band, band, color=BLUE, alpha=0.15, linewidth=0, label="band of white noise")
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.vlines(range(len(correlations)), 0, correlations, color=BLUE, linewidth=1)
+    if len(correlations) <= MOST_DOTTED:
+        ax.plot(correlations, "o", color=BLUE, markersize=3)
+    ax.plot(lag, correlations[lag], "D", color=RED, markersize=8, label=f"lag {lag}")
+    ax.set(title="autocorrelation", xlabel="lag k (samples)", ylabel="correlation", ylim=(-1.1, 1.1))
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    ax.legend(frameon=False, loc="lower right", ncols=2)
+
+
+def _pairs(ax: Any, past: np.ndarray, now: np.ndarray, ends: tuple[float, float]) -> None:
+    ax.plot(past, now, "o", color=BLUE, markersize=3, alpha=0.35, markeredgewidth=0)
+    margin = 0.04 * (ends[1] - ends[0])
+    limits = (ends[0] - margin, ends[1] + margin)
+    ax.set(xlim=limits, ylim=limits, box_aspect=1)
+    ax.locator_params(nbins=5)
 
 
 def quantization(waveform: Tensor, mu_law: MuLaw, sample_rate: int) -> Picture:

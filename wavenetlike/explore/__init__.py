@@ -5,6 +5,7 @@ Shown by itself, an explorer leaves a picture in the notebook; inside another wi
 """
 
 from wavenetlike.explore.ar2 import explore_ar2
+from wavenetlike.explore.lags import explore_lags
 from wavenetlike.explore.profile import explore_profile
 from wavenetlike.explore.quantization import explore_quantization
 from wavenetlike.explore.scaling import explore_scaling
@@ -15,6 +16,7 @@ from wavenetlike.explore.training import watch_training
 __all__ = [
     "explore_ar2",
     "explore_dilations",
+    "explore_lags",
     "explore_plane",
     "explore_profile",
     "explore_quantization",
