@@ -26,11 +26,11 @@ FLOORS = [
     ["data"],
     ["ops", "analysis", "generate"],
     ["train"],
-    ["plots"],
+    ["suggest", "plots"],
     ["explore", "exercises", "cli"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
-FOLDERS = {"heads", "data", "analysis", "generate", "train", "explore"}
+FOLDERS = {"heads", "data", "analysis", "generate", "train", "suggest", "explore"}
 """Their files import one another."""
 # What `from wavenetlike import …` gives out lies on all floors up to this one.
 FLOOR["wavenetlike"] = FLOOR["train"]

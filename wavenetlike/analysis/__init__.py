@@ -1,10 +1,12 @@
 """What a model or a series is made of, measured: Δ, γ, how far an output looks, least squares, baselines, scores.
 
 `shape` counts from structure, `field` measures on any one-dimensional module (by the
-experiments of `probe`, which reach codes through `entries`), `report` puts both on a page; `series` is
+experiments of `probe`, which reach codes through `entries`), `report` puts both on a page. `dataset` puts on a page what there is to
+learn: of clips that `sampling` draws, how they were `recording`s, and their `dependence`, `information` and `periods`. `series` is
 about numbers without a network, `scores` about predictions, `scaling` about many machines.
 """
 
+from wavenetlike.analysis.dataset import DatasetReport, analyze_dataset
 from wavenetlike.analysis.field import Field, lag_profile, measure_receptive_field
 from wavenetlike.analysis.report import ModelReport, analyze_model
 from wavenetlike.analysis.scaling import StepTime, step_time
@@ -23,11 +25,13 @@ from wavenetlike.analysis.shape import Layer, delta, depth, frontier, gamma, lay
 
 __all__ = [
     "ARFit",
+    "DatasetReport",
     "Field",
     "Layer",
     "ModelReport",
     "Score",
     "StepTime",
+    "analyze_dataset",
     "analyze_model",
     "ar2_autocorrelation",
     "ar2_period",

@@ -1,0 +1,112 @@
+"""`suggest`: a report, a budget and this machine → models to try, the best first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from wavenetlike.analysis import DatasetReport, analyze_dataset
+from wavenetlike.checks import check_int, check_positive, check_seed
+from wavenetlike.data.clips import Items
+from wavenetlike.heads import MOST_LEVELS
+from wavenetlike.models import WaveNetConfig
+from wavenetlike.suggest.probe import samples_per_second, step_seconds
+from wavenetlike.suggest.report import Suggestion, Suggestions
+from wavenetlike.suggest.shapes import WIDTHS, shape
+from wavenetlike.suggest.spans import Span, spans
+
+WINDOW = 4000
+"""Codes predicted in a step, or as many as the longest clip has."""
+PASSES = 20
+"""How often every sample is predicted, unless that are too few steps or too many."""
+LEAST_STEPS, MOST_STEPS = 300, 20_000
+ENOUGH = 800
+"""Steps that a width must leave time for, if there are as many to make."""
+FEWEST_STEPS = 50
+"""Steps without which nothing is learned, whatever the budget."""
+PER_PARAMETER = 2
+"""Samples to learn from for each parameter, at least."""
+LEARNING_RATE = 6e-3
+
+
+def suggest(
+    data: DatasetReport | Items | Sequence[float] | Sequence[Tensor] | Tensor | np.ndarray,
+    *,
+    budget: float = 300.0,
+    parameters: int | None = None,
+    levels: int = 256,
+    seed: int = 0,
+) -> Suggestions:
+    """Models for a dataset, the best first, each with Δ, γ, what it costs on this machine, and the reasons in sentences.
+
+    Δ follows from what the data show (`spans`); the width, and with it γ, is the largest that can be trained within the budget and that the data
+    can fill, the smallest if none can. Every time is measured, by some steps of training and some samples made; so a second call may differ a little.
+    Taught in notebooks/06_choosing_a_model.ipynb.
+
+    Args:
+        data: what `analyze_dataset` takes, or its report.
+        budget: seconds of training on this machine, above 0.
+        parameters: at most so many; None: as the budget and the data say.
+        levels: µ-law codes, 2 … 65,536.
+        seed: of the analysis and of the probe's weights, 0 … 2³² - 1.
+
+    Raises:
+        TypeError, ValueError: as `analyze_dataset`, or an argument out of its range.
+    """
+    check_positive("budget", budget, "300 seconds")
+    check_int("levels", levels, 2, "256 are WaveNet's", MOST_LEVELS)
+    check_seed(seed)
+    if parameters is not None:
+        check_int("parameters", parameters, 1, "50000 are a small model")
+    report = data if isinstance(data, DatasetReport) else analyze_dataset(data, seed=seed)
+    found = [_sized(span, report, float(budget), parameters, levels, seed) for span in spans(report)]
+    fitting = [each for each in found if each.training_seconds <= budget]
+    return Suggestions(fitting + [each for each in found if each not in fitting], report, float(budget))
+
+
+def _sized(span: Span, report: DatasetReport, budget: float, most: int | None, levels: int, seed: int) -> Suggestion:
+    """The widest model of that Δ that keeps to the budget, or the narrowest."""
+    n = report.n_samples or report.n_used * report.n_clips // report.n_measured
+    window = min(WINDOW, report.longest)
+    wished = int(np.clip(PASSES * n // window, LEAST_STEPS, MOST_STEPS))
+    configs = [shape(span, width, levels, n) for width in WIDTHS]
+    limit = min(n // PER_PARAMETER, most or n)
+    fitting = [config for config in configs if config.parameters <= limit] or configs[:1]
+    config, pace = _within(fitting, window, min(wished, ENOUGH), budget, seed)
+    steps = max(min(wished, int(budget / pace)), FEWEST_STEPS)
+    why = _why(config, fitting, steps, wished, budget, n)
+    return Suggestion(
+        config,
+        steps,
+        window,
+        LEARNING_RATE,
+        pace,
+        samples_per_second(config, seed),
+        report.sample_rate,
+        (*span.reasons, why),
+    )
+
+
+def _within(
+    configs: list[WaveNetConfig], window: int, steps: int, budget: float, seed: int
+) -> tuple[WaveNetConfig, float]:
+    """The widest whose steps fit into the budget, and the seconds of its step; probed from the widest down."""
+    for config in reversed(configs):
+        pace = step_seconds(config, window, seed)
+        if steps * pace <= budget or config is configs[0]:
+            break
+    return config, pace
+
+
+def _why(config: WaveNetConfig, fitting: list[WaveNetConfig], steps: int, wished: int, budget: float, n: int) -> str:
+    """What decided on the width, and whether the budget ends training early."""
+    if config != fitting[-1]:
+        size = f"the widest of which {ENOUGH:,} steps fit into {budget:,.0f} s"
+    elif config.residual_channels == WIDTHS[-1]:
+        size = "the widest that is proposed"
+    else:
+        size = f"as wide as {n:,} samples can fill"
+    passes = f"{steps:,} steps" + (f", of {wished:,} that would be {PASSES} passes" if steps < wished else "")
+    return f"{config.residual_channels} channels, {size}: γ = {config.gamma:,.0f}; {passes}."

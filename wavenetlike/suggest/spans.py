@@ -1,0 +1,142 @@
+"""From a report to how far back a model should look: Δ in samples, each with its reasons in sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from wavenetlike.analysis.dataset import AUDIBLE, DatasetReport
+
+DETAIL = (0.010, 0.020)
+"""Seconds of a waveform's own detail: a period of a voice, and how its throat rings after each of them."""
+PHONES = (0.200, 0.300)
+"""Seconds in which a speaker passes from one sound into the next."""
+LONGEST_KERNEL = 32
+"""Taps up to which one layer that sees all of Δ at once costs no more than a stack."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """How far back to look, and why.
+
+    Args:
+        delta: Δ in samples that a model must have, at least 1.
+        reasons: sentences.
+        exact: whether more has been found to be of no use, so that one kernel of this length is the model.
+    """
+
+    delta: int
+    reasons: tuple[str, ...]
+    exact: bool = False
+
+
+def spans(report: DatasetReport) -> list[Span]:
+    """Every Δ worth a try, the best first, of what ``report`` has seen. Taught in notebooks/06_choosing_a_model.ipynb."""
+    if report.is_white:
+        return [
+            Span(
+                1,
+                (
+                    "There is nothing to learn: no sample tells anything of a later one, by correlation or otherwise, so one sample of past is enough for how they are distributed.",
+                    f"What {report.n_used:,} samples cannot show may be there all the same.",
+                ),
+                exact=True,
+            )
+        ]
+    if report.sample_rate and report.sample_rate >= AUDIBLE:
+        return _of_sound(report, report.sample_rate)
+    # Swings that do not die out are no AR's own; those that do are in its roots, and need no more than its order.
+    if report.period and (report.ar.is_open or report.lengths.envelope is None):
+        return _of_seasons(report, report.period.samples)
+    if report.memory or report.ar.is_open:
+        return _without_end(report)
+    return _of_order(report)
+
+
+def _of_order(report: DatasetReport) -> list[Span]:
+    """Of a series whose memory ends within the lags looked at."""
+    straight = report.ar.order if report.is_linear else 0
+    reasons = []
+    if straight:
+        reasons.append(
+            f"A linear AR of order {straight} is the best by BIC and spares {report.ar.gain:.2f} bits a sample: as many past samples pay for their weight."
+        )
+    if bent := report.own:
+        reasons.append(
+            f"{f'Lag {bent[0]} tells' if len(bent) == 1 else 'Lags ' + ', '.join(map(str, bent)) + ' tell'} what no straight line sees; a network with a nonlinearity learns it, a linear AR does not."
+        )
+    delta = max([straight, *bent, 1])
+    if report.period:
+        reasons.append(
+            f"It repeats after about {report.period.samples:.4g} samples, which these {delta} know of: an AR with complex roots swings by itself."
+        )
+    exact = Span(delta, (*reasons, f"So Δ = {delta}, and nothing further back was seen to help."), exact=True)
+    twice = Span(
+        2 * delta,
+        (f"Twice as far, Δ = {2 * delta}, to check that nothing is missed: if it is no better, {delta} was enough.",),
+    )
+    return [exact, twice]
+
+
+def _of_seasons(report: DatasetReport, period: float) -> list[Span]:
+    """Of a series that repeats itself without end."""
+    season, linear = math.ceil(period), report.ar.short_order
+    delta = max(season + 1, linear)
+    reasons = (
+        f"It repeats after {period:.4g} samples, as far as was looked, so Δ must cover a season: the sample of a season ago tells of the next one.",
+        f"Of {report.ar.gain:.2f} bits that a linear AR spares, the last {linear} samples give 95%.",
+    )
+    two = Span(
+        max(2 * season + 1, delta + 1),
+        (
+            f"Two seasons, Δ = {2 * season + 1}: their mean is surer than one of them, where the season itself changes slowly.",
+        ),
+    )
+    return [Span(delta, reasons), two]
+
+
+def _without_end(report: DatasetReport) -> list[Span]:
+    """Of a series whose memory was seen to its last lag."""
+    near, far = max(report.ar.short_order, 1), report.max_lag
+    end = f"No end of the memory was found within the {far:,} samples looked at: what lies beyond, this series is too short to say."
+    law = (
+        (f"Its correlation falls like a power (d = {report.memory:.2g}), which has no scale of its own.",)
+        if report.memory
+        else ()
+    )
+    return [
+        Span(
+            min(max(8 * near, 64), far),
+            (
+                *law,
+                f"{near} samples give 95% of what a linear AR spares ({report.ar.gain:.2f} bits); many times as many catch most of the rest.",
+                end,
+            ),
+        ),
+        Span(far, (*law, f"All {far:,} samples looked at, since each more of them gains a little.", end)),
+    ]
+
+
+def _of_sound(report: DatasetReport, rate: float) -> list[Span]:
+    """Of sound: its detail, then its phones."""
+    pitch = report.period.samples if report.period else 0.0
+    ms = 1000 / rate
+    detail = min(max(DETAIL[0] * rate, 2 * pitch), DETAIL[1] * rate)
+    heard = f", and a period of the voice lasts {pitch * ms:.1f} ms" if pitch else ""
+    seen = report.information.significant
+    far = f"the past still tells something {seen[-1] * ms:.0f} ms back" if len(seen) else "nothing was seen so far back"
+    short = Span(
+        round(detail),
+        (
+            f"The waveform's detail takes 10 to 20 ms{heard}: within them most of the bits are decided.",
+            f"{report.ar.short_order} samples give 95% of what a linear AR spares; the rest is in the period and in what no straight line sees.",
+        ),
+    )
+    long = Span(
+        round(PHONES[0] * rate),
+        (
+            f"One sound of speech passes into the next within 200 to 300 ms, and {far}: a dilated stack that covers it keeps a voice on its way.",
+            "It has twice the layers, so it takes longer to train, and pays only where there is time and data for that.",
+        ),
+    )
+    return [short, long]
