@@ -27,7 +27,7 @@ test: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval notebooks --numprocesses 2 --dist loadfile
 
 test-browser: .venv/test
-	$(BIN)/python -m pytest tests/browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser --numprocesses 2 --dist loadfile
 
 test-tpu: .venv-tpu/ready
 	PYTHONPATH=. .venv-tpu/bin/python -m pytest --override-ini addopts=-ra tests/test_devices.py -k xla

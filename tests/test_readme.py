@@ -21,7 +21,7 @@ def test_python_blocks_run_in_their_order(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(wavenetlike.train, "train", lambda *given, **options: train(*given, **{**options, **brief}))
     torch.manual_seed(0)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     names: dict[str, object] = {}
     for block in blocks:
         exec(block, names)

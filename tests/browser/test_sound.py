@@ -102,6 +102,8 @@ def test_a_bad_seed_is_not_taken(explorer: Locator) -> None:
     seed.page.wait_for_function("document.querySelector('.wavenetlike input[type=number]').value === '0'")
 
 
+GENERATED = 240_000
+"""Milliseconds that a second of sound by a wide model may take to be made, with the compiler loaded first and tests running beside."""
 WORDS = """
 from wavenetlike.explore import explore_words
 explore_words()
@@ -123,9 +125,11 @@ def test_a_word_is_chosen_and_heard(page: Page, lab: str, folder: Path) -> None:
     page.keyboard.press("ArrowLeft")
     explorer.get_by_role("button", name="generate and play").focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('.wavenetlike .words').textContent.includes('temperature 0.95')")
+    chosen = "document.querySelector('.wavenetlike .words').textContent.includes('temperature 0.95')"
+    page.wait_for_function(chosen, timeout=GENERATED)
     assert "the frames of «eight», f1, told «bed», temperature 0.95, seed 0" in explorer.locator(".words").inner_text()
-    page.wait_for_function("Number(document.querySelector('.wavenetlike').parentElement.dataset.played) > 0.6")
+    played = "Number(document.querySelector('.wavenetlike').parentElement.dataset.played) > 0.6"
+    page.wait_for_function(played, timeout=GENERATED)
     page.screenshot(path=SCREENSHOTS / "words.png")
     assert serious_violations(page) == []
     assert errors(page) == []
