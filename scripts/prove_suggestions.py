@@ -1,7 +1,7 @@
 """Holds what `suggest` says against processes whose truth is known, and against a grid of models trained on speech; writes docs/choosing.md's tables.
 
 python scripts/prove_suggestions.py                 the processes: 20 seeds each, some seconds
-python scripts/prove_suggestions.py --clips FOLDER  speech, too: word/speaker_nohash_n.wav, some twenty minutes on two cores
+python scripts/prove_suggestions.py --clips FOLDER  speech, too: word/speaker_nohash_n.wav, some twenty minutes
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from wavenetlike.suggest import Span, spans, suggest
 DOCS = Path(__file__).parents[1] / "docs" / "choosing.md"
 SEEDS = 20
 AR10 = [0.3, -0.2, 0.1, 0.1, -0.3, 0.2, 0.0, 0.1, -0.2, 0.3]
-GRID = [(1, 4), (2, 4), (1, 6), (2, 6), (1, 10), (2, 10), (3, 10)]
+GRID = [(1, 8), (1, 10), (2, 10), (3, 10)]
 """(blocks, layers a block) beside those of the suggestion."""
 
 
@@ -148,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", metavar="FOLDER", help="real speech, as word/speaker_nohash_n.wav")
     parser.add_argument("--parameters", type=int, default=30_000, help="of all models")
-    parser.add_argument("--steps", type=int, default=600, help="of training, for each")
+    parser.add_argument("--steps", type=int, default=3000, help="of training, for each")
     options = parser.parse_args()
     write("processes", of_processes())
     if options.clips:

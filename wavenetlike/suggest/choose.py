@@ -92,12 +92,17 @@ def _sized(span: Span, report: DatasetReport, budget: float, most: int | None, l
 def _within(
     configs: list[WaveNetConfig], window: int, steps: int, budget: float, seed: int
 ) -> tuple[WaveNetConfig, float]:
-    """The widest whose steps fit into the budget, and the seconds of its step; probed from the widest down."""
-    for config in reversed(configs):
-        pace = step_seconds(config, window, seed)
-        if steps * pace <= budget or config is configs[0]:
-            break
-    return config, pace
+    """The widest whose steps fit into the budget, and the seconds of its step; wider is slower, so that half are left after each probe."""
+    paces: dict[int, float] = {}
+    low, high = 0, len(configs) - 1
+    while low < high or low not in paces:
+        i = (low + high + 1) // 2
+        paces[i] = step_seconds(configs[i], window, seed)
+        if low < high and steps * paces[i] <= budget:
+            low = i
+        else:
+            high = max(low, i - 1)
+    return configs[low], paces[low]
 
 
 def _why(config: WaveNetConfig, fitting: list[WaveNetConfig], steps: int, wished: int, budget: float, n: int) -> str:

@@ -24,7 +24,7 @@ def shape(span: Span, width: int, levels: int, n_samples: int) -> WaveNetConfig:
     """
     head = "softmax" if n_samples >= PER_CODE * levels else "logistics"
     n_blocks, n_layers, kernel = (
-        (1, 1, span.delta) if span.exact and span.delta <= LONGEST_KERNEL else (*stack(span.delta), 2)
+        (1, 1, span.delta) if span.exact and span.delta <= LONGEST_KERNEL else (*stack(span.delta, span.n_blocks), 2)
     )
     return WaveNetConfig(
         levels=levels, n_blocks=n_blocks, n_layers=n_layers, kernel_length=kernel,
@@ -32,12 +32,12 @@ def shape(span: Span, width: int, levels: int, n_samples: int) -> WaveNetConfig:
     )  # fmt: skip
 
 
-def stack(delta: int) -> tuple[int, int]:
-    """(blocks, layers a block) of kernel 2 and dilations 1, 2, 4 … whose Δ is the least that reaches ``delta``, of at most ten layers a block."""
+def stack(delta: int, least: int = 1) -> tuple[int, int]:
+    """(blocks, layers a block) of kernel 2 and dilations 1, 2, 4 … whose Δ is the least that reaches ``delta``, of at most ten layers a block and ``least`` blocks."""
     reached = {
         (1 + blocks * (2**layers - 1), blocks * layers, blocks, layers)
         for layers in range(1, DEEPEST + 1)
-        for blocks in range(1, 9)
+        for blocks in range(least, 9)
         if 1 + blocks * (2**layers - 1) >= delta
     }
     if not reached:  # more than eight blocks of ten

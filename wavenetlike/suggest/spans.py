@@ -23,11 +23,13 @@ class Span:
         delta: Δ in samples that a model must have, at least 1.
         reasons: sentences.
         exact: whether more has been found to be of no use, so that one kernel of this length is the model.
+        n_blocks: of a stack, at least: each block has a kernel at every distance, and sound wants several at the near ones.
     """
 
     delta: int
     reasons: tuple[str, ...]
     exact: bool = False
+    n_blocks: int = 1
 
 
 def spans(report: DatasetReport) -> list[Span]:
@@ -131,12 +133,14 @@ def _of_sound(report: DatasetReport, rate: float) -> list[Span]:
             f"The waveform's detail takes 10 to 20 ms{heard}: within them most of the bits are decided.",
             f"{report.ar.short_order} samples give 95% of what a linear AR spares; the rest is in the period and in what no straight line sees.",
         ),
+        n_blocks=2,
     )
     long = Span(
         round(PHONES[0] * rate),
         (
             f"One sound of speech passes into the next within 200 to 300 ms, and {far}: a dilated stack that covers it keeps a voice on its way.",
-            "It has twice the layers, so it takes longer to train, and pays only where there is time and data for that.",
+            "It has more layers, so it takes longer to train, and pays only where there is time and data for that.",
         ),
+        n_blocks=3,
     )
     return [short, long]
