@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from wavenetlike import MuLaw, WaveNetConfig, plots
-from wavenetlike.analysis import Score
+from wavenetlike.analysis import Score, analyze_dataset
+from wavenetlike.data import ar_process, sines, sunspots, threshold_ar
 from wavenetlike.train import History, Judged, expected
 
 SMALL = WaveNetConfig(levels=4, n_blocks=1, n_layers=3, residual_channels=2, gate_channels=2, skip_channels=2)
@@ -31,6 +32,10 @@ PICTURES: dict[str, Callable[[], plots.Picture]] = {
     "lags": lambda: plots.lags(WAVE, [1.0, 0.9, -0.2, 0.01], 1, 0.1),
     "lags, some pairs of whole numbers": lambda: plots.lags([3, 1, 2, 5, 2, 8], [1.0, 0.0, 0.5], 2, 0.8, stride=2),
     "lags, too many for dots": lambda: plots.lags(WAVE, [1.0] + 200 * [0.1], 0, 0.1),
+    "dataset": lambda: plots.dataset(analyze_dataset(sunspots())),
+    "dataset of many lags": lambda: plots.dataset(analyze_dataset(sines([50], 2000, seed=0))),
+    "dataset of a threshold": lambda: plots.dataset(analyze_dataset(threshold_ar(3000, seed=0))),
+    "dataset of ten samples": lambda: plots.dataset(analyze_dataset(ar_process([], 10, seed=3))),
     "quantization": lambda: plots.quantization(WAVE, MuLaw(10), 16000),
     "quantization error": lambda: plots.quantization_error(WAVE, MuLaw(10), 16000),
     "quantization error of one sample": lambda: plots.quantization_error(WAVE[:1], MuLaw(2), 8000),
@@ -93,3 +98,12 @@ def test_a_wide_tree_is_thinned_but_keeps_its_ends() -> None:
     assert len(reached) <= plots.MOST_LAGS * config.kernel_length
     assert reached.min() == 0
     assert reached.max() == config.receptive_field - 1
+
+
+def test_the_picture_of_a_dataset_says_what_was_found() -> None:
+    alt = plots.dataset(analyze_dataset(ar_process([-0.4, 0.5], 4000, seed=0))).alt
+    assert " at order 2, chosen by BIC" in alt
+    assert "at no lag more than chance" in alt
+    alt = plots.dataset(analyze_dataset(threshold_ar(3000, lag=4, seed=0))).alt
+    assert "none beyond chance" in alt
+    assert "most at lag 4," in alt

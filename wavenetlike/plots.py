@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from wavenetlike.analysis import Score, ar2_period, ar2_spectrum
+from wavenetlike.analysis import DatasetReport, Score, ar2_period, ar2_spectrum
 from wavenetlike.data import is_stationary, largest_root
 from wavenetlike.layers import compose, reach
 from wavenetlike.models import WaveNetConfig
@@ -270,6 +270,59 @@ def _pairs(ax: Any, past: np.ndarray, now: np.ndarray, ends: tuple[float, float]
     ax.locator_params(nbins=5)
 
 
+def dataset(report: DatasetReport) -> Picture:
+    """How the samples of a dataset depend on their past: autocorrelation in its band, what an AR of each order spares, and information over lags."""
+    picture, (left, middle, right) = _picture(
+        f"Three panels. {_in_words(report)}", columns=3, width=12.0, height=3.4, width_ratios=[1.4, 1, 1.4]
+    )
+    _correlation(left, report)
+    gains = report.ar.gains
+    middle.plot(gains, color=BLUE, marker="." if len(gains) <= MOST_DOTTED else None)
+    middle.plot(report.ar.order, report.ar.gain, "D", color=RED, markersize=7, label=f"by BIC: order {report.ar.order}")
+    middle.set(title="a linear AR spares", xlabel="order", ylabel="bits per sample", ylim=(0, None))
+    middle.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    _information(right, report)
+    for ax in (left, middle, right):
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(frameon=False, fontsize=8)
+    return picture
+
+
+def _in_words(report: DatasetReport) -> str:
+    end, best = report.lengths.envelope, report.information.strongest
+    lasting = "stays above 1/e to the last" if end is None else f"stays below 1/e from lag {end:,} on"
+    told = f"most at lag {best[0]:,}, {best[1]:.2g} bits" if best else "at no lag more than chance"
+    return (
+        f"The autocorrelation at lags 0 to {report.max_lag:,}, {'which ' + lasting if report.is_linear else 'none beyond chance'}. "
+        f"The bits a sample that a linear AR spares, over its order up to {report.ar.searched}: {report.ar.gain:.2f} at order {report.ar.order}, chosen by BIC. "
+        f"Mutual information over {len(report.information.lags)} lags on a logarithmic axis: beyond a linear AR {told}."
+    )
+
+
+def _correlation(ax: Any, report: DatasetReport) -> None:
+    values, band = report.correlation.values, report.correlation.band
+    lags = np.arange(len(values))
+    ax.fill_between(lags[1:], -band[1:], band[1:], color=ORANGE, alpha=0.4, linewidth=0, label="95% of white noise")
+    ax.axhline(0, color="black", linewidth=0.8)
+    if len(values) <= MOST_DOTTED:
+        ax.vlines(lags, 0, values, color=BLUE, linewidth=1)
+        ax.plot(values, "o", color=BLUE, markersize=3)
+    else:
+        ax.semilogx(lags[1:], values[1:], color=BLUE, linewidth=0.7)
+    ax.set(title="autocorrelation", xlabel="lag (samples)", ylabel="correlation", ylim=(-1.1, 1.1))
+
+
+def _information(ax: Any, report: DatasetReport) -> None:
+    found = report.information
+    ax.set(title="mutual information", xlabel="lag (samples)", ylabel="bits", xscale="log")
+    if not len(found.lags):
+        ax.text(0.5, 0.5, "too few samples", ha="center", transform=ax.transAxes)
+        return
+    ax.plot(found.lags, found.bits, ".-", color=GREY, markersize=3, linewidth=0.8, label="of the sample")
+    ax.plot(found.lags, found.beyond, ".-", color=BLUE, markersize=3, linewidth=0.8, label="beyond a linear AR")
+    ax.plot(found.lags, found.threshold, "--", color=RED, linewidth=1, label="significant above")
+
+
 def quantization(waveform: Tensor, mu_law: MuLaw, sample_rate: int) -> Picture:
     """µ-law's curve, and a waveform (time,) before and after it."""
     picture, (curve, wave) = _picture(
@@ -438,6 +491,43 @@ def scores(board: Sequence[Score], alt: str) -> Picture:
         ax.bar_label(bars, fmt=form, padding=3)
         ax.margins(x=0.18)
         ax.set(xlabel=label)
+    return picture
+
+
+def search(
+    bits: Sequence[float], pruned: Sequence[bool], parameters: Sequence[int], deltas: Sequence[int], bigram: float
+) -> Picture:
+    """What a search found: bits per sample of its trials in their order, with the best up to each, and against their parameters and Δ.
+
+    Args:
+        bits: of each trial; NaN where there are none.
+        pruned: whether it was stopped early, which crosses say.
+        parameters, deltas: of each.
+        bigram: bits per sample of what needs no network.
+    """
+    values, ended = np.asarray(bits, dtype=float), ~np.asarray(pruned, dtype=bool)
+    done = np.where(ended, values, np.inf)
+    found = f"the best {done.min():.3f}, by trial {done.argmin() + 1}" if ended.any() else "none done"
+    picture, axes = _picture(
+        f"Bits per sample of {len(values)} trials in their order, against parameters and against Δ: {found}; crosses are the {(~ended).sum()} that were stopped "
+        f"early; a bigram model has {bigram:.3f}.",
+        columns=3,
+        width=10.5,
+        height=3.0,
+        sharey=True,
+    )
+    order = np.arange(1, len(values) + 1)
+    best = np.minimum.accumulate(done)
+    axes[0].step(order, np.where(np.isfinite(best), best, np.nan), where="post", color=BLUE, label="best so far")
+    for ax, x, label in zip(axes, (order, parameters, deltas), ("trial", "parameters", "Δ"), strict=True):
+        x = np.asarray(x)
+        ax.plot(x[ended], values[ended], "o", color=BLUE, markersize=5, label="trained to its end")
+        ax.plot(x[~ended], values[~ended], "x", color=RED, markersize=6, label="stopped early")
+        ax.axhline(bigram, color=ORANGE, linestyle=":", label="bigram model")
+        ax.set(xlabel=label, xscale="log" if len(x) and label != "trial" else "linear")
+    axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[0].set(ylabel="bits per sample")
+    axes[2].legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8)
     return picture
 
 
