@@ -20,6 +20,7 @@ import torch
 
 from wavenetlike import WaveNetConfig, cli, load
 from wavenetlike.analysis import analyze_dataset
+from wavenetlike.cli import reports, sources, training
 from wavenetlike.data import EncodedClips, ar_process, bundled_clips, sunspots, waveforms
 from wavenetlike.data.clips import BUNDLED
 from wavenetlike.suggest import choose
@@ -81,7 +82,7 @@ def test_the_table_is_that_of_the_report(capsys):
 
 
 def test_without_a_path_the_bundled_clips_are_measured(capsys, monkeypatch):
-    monkeypatch.setattr(cli, "bundled_clips", lambda: bundled_clips(2))
+    monkeypatch.setattr(sources, "bundled_clips", lambda: bundled_clips(2))
     assert cli.main(["analyze"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "the bundled clips"
@@ -328,8 +329,8 @@ def test_options_of_suggestions_count(capsys):
 
 def test_the_budget_and_the_seed_reach_the_suggestions(capsys, monkeypatch):
     passed: dict[str, Any] = {}
-    real = cli.suggest
-    monkeypatch.setattr(cli, "suggest", lambda report, **given: passed.update(given) or real(report, **given))
+    real = reports.suggest
+    monkeypatch.setattr(reports, "suggest", lambda report, **given: passed.update(given) or real(report, **given))
     told(capsys, "suggest", "x.csv", "--budget", 7, "--seed", 5, "--parameters", 999, "--levels", 20)
     assert passed == {"budget": 7.0, "seed": 5, "parameters": 999, "levels": 20}
 
@@ -355,7 +356,8 @@ def test_the_command_trains_the_first_suggestion(capsys, kind, saved):
 
 
 def test_without_a_path_the_command_trains_on_the_bundled_clips(capsys, monkeypatch):
-    monkeypatch.setattr(cli, "bundled_clips", lambda: bundled_clips(2))
+    for module in (sources, training):
+        monkeypatch.setattr(module, "bundled_clips", lambda: bundled_clips(2))
     line = told(capsys, "suggest", "--parameters", 2000)["command"]
     assert "--data" not in line
     assert cli.main([*shlex.split(line)[1:], "--steps", "2", "--window", "100"]) == 0
@@ -377,7 +379,7 @@ def test_a_config_may_be_partial_and_have_another_head(capsys):
 
 
 def test_a_series_fills_the_codes_evenly_around_its_mean():
-    (item,) = cli._clips("x.csv")
+    (item,) = sources.clips_at("x.csv")
     waveform = item[0]
     assert waveform.dtype == torch.float32
     assert waveform.shape == (1, 300)

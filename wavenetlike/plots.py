@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from torch import Tensor
 
 from wavenetlike.analysis import DatasetReport, Score, ar2_period, ar2_spectrum
@@ -524,7 +524,12 @@ def search(
         ax.plot(x[ended], values[ended], "o", color=BLUE, markersize=5, label="trained to its end")
         ax.plot(x[~ended], values[~ended], "x", color=RED, markersize=6, label="stopped early")
         ax.axhline(bigram, color=ORANGE, linestyle=":", label="bigram model")
-        ax.set(xlabel=label, xscale="log" if len(x) and label != "trial" else "linear")
+        ax.set(xlabel=label)
+        if len(x) and label != "trial":
+            ax.set_xscale("log")
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.xaxis.set_major_formatter("{x:,.0f}")
+            ax.xaxis.set_minor_formatter("")
     axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set(ylabel="bits per sample")
     axes[2].legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8)

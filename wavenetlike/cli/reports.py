@@ -1,0 +1,166 @@
+"""``wavenetlike analyze`` and ``wavenetlike suggest``: what a dataset holds, and models for it, as text, JSON or a page."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import html
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from wavenetlike.analysis import DatasetReport, analyze_dataset
+from wavenetlike.checks import check_int, check_seed
+from wavenetlike.cli.sources import Source, source_at
+from wavenetlike.data import EncodedClips
+from wavenetlike.data.archive import write_whole
+from wavenetlike.data.clips import Items
+from wavenetlike.models import WaveNetConfig
+from wavenetlike.suggest import Suggestion, suggest
+
+LEVELS = 256
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 64rem; padding: 1rem; }
+h1 { overflow-wrap: anywhere; }
+caption { font-weight: bold; padding: 0.3rem 0; text-align: left; }
+table { border-collapse: collapse; }
+th, td { border-bottom: 1px solid GrayText; padding: 0.25rem 0.75rem 0.25rem 0; text-align: left; vertical-align: top; }
+.wide, pre { overflow-x: auto; }
+pre { border: 1px solid GrayText; padding: 0.75rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+img { background: white; border-radius: 0.25rem; height: auto; min-width: 40rem; }
+"""
+"""Of a page: the system's own colours, light or dark."""
+
+
+def _measured(options: argparse.Namespace) -> tuple[DatasetReport, Source]:
+    """The report on what the options name, under the name that they give it."""
+    check_seed(options.seed)
+    check_int("most_clips", options.most_clips, 1, "200 tell what all do")
+    source = source_at(options.path, options.most_clips, options.seed)
+    if options.sample_rate is not None and not isinstance(source.items, Tensor):
+        raise ValueError(
+            f"--sample-rate {options.sample_rate:g} is for a series of numbers, and {source.name!r} says its own; leave it out."
+        )
+    report = analyze_dataset(
+        source.items, sample_rate=options.sample_rate, most_clips=options.most_clips, seed=options.seed
+    )
+    notes = (*source.notes, *report.notes)
+    if source.n_files:
+        drawn = f"Measured on {report.n_measured:,} of {source.n_files:,} clips, drawn at random."
+        report = dataclasses.replace(report, n_clips=source.n_files, n_samples=None)
+        notes = (drawn, *notes)
+    return dataclasses.replace(report, name=source.name, notes=notes), source
+
+
+def analyze_command(options: argparse.Namespace) -> int:
+    """``wavenetlike analyze``; the exit status."""
+    _check_target(options.html)
+    report, _ = _measured(options)
+    if options.html:
+        _write_page(options.html, f"Dataset: {report.name}", _on_data(report))
+    _say(_json(report.as_dict()) if options.json else str(report))
+    return 0
+
+
+def suggest_command(options: argparse.Namespace) -> int:
+    """``wavenetlike suggest``; the exit status."""
+    _check_target(options.html)
+    _check_target(options.save)
+    report, source = _measured(options)
+    levels = _levels(options.levels, source.items)
+    if sys.stderr.isatty():
+        print("measuring models on this machine …", file=sys.stderr)
+    found = suggest(report, budget=options.budget, parameters=options.parameters, levels=levels, seed=options.seed)
+    if options.save:
+        write_whole(Path(options.save).resolve(), found[0].config.to_json().encode())
+    line = _train_line(found[0], options)
+    if options.html:
+        command = f"<pre><code>{html.escape(line)}</code></pre>"
+        sections = {"Models": found._repr_html_(), "To train the first": command, **_on_data(report)}
+        _write_page(options.html, f"Models for {report.name}", sections)
+    told = _json({**found.as_dict(), "command": line}) if options.json else f"{found!r}\n\nTo train the first:\n{line}"
+    _say(told)
+    return 0
+
+
+def _levels(asked: int | None, items: Items | Tensor) -> int:
+    """Those asked for; of encoded clips those that they have, since they cannot be trained on with others."""
+    if not isinstance(items, EncodedClips):
+        return LEVELS if asked is None else asked
+    if asked not in (None, items.codes.levels):
+        raise ValueError(
+            f"--levels {asked} was asked for, and the clips are encoded at {items.codes.levels}; leave it out, or encode them anew."
+        )
+    return items.codes.levels
+
+
+def _train_line(best: Suggestion, options: argparse.Namespace) -> str:
+    """The command that trains a suggestion; where its config was not saved, its fields stand in the line."""
+    fields = json.loads(best.config.to_json())
+    usual = json.loads(WaveNetConfig().to_json())
+    own = {name: value for name, value in fields.items() if value != usual[name]}
+    words = ["wavenetlike", "train", "--config", options.save or json.dumps(own)]
+    words += ["--data", options.path] if options.path else []
+    for name, value in best.recipe.items():
+        words += ["--" + name.replace("_", "-"), str(value)]
+    return shlex.join(words)
+
+
+# What is written
+
+
+def _say(text: str) -> None:
+    """Print, with a question mark for what the terminal cannot."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, allow_nan=False)
+
+
+def _check_target(name: str | None) -> None:
+    """Refuse a file that could not be written, before anything is measured."""
+    if name is None:
+        return
+    path = Path(name)
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(path.parent)!r} to write {path.name!r} into; make it first.")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{name!r} is no file that can be written anew; name another: try {name + '/report'!r}.")
+
+
+def _on_data(report: DatasetReport) -> dict[str, str]:
+    """Sections of a page."""
+    from wavenetlike import plots
+
+    return {"The data": report._repr_html_(), "Its past": plots.dataset(report)._repr_html_()}
+
+
+def _write_page(name: str, title: str, sections: dict[str, str]) -> None:
+    """One HTML file that needs no other, written whole or not at all."""
+    # What is wider than a small screen moves in a frame of its own, by keys, too.
+    frame = '<div class="wide" role="region" tabindex="0" aria-label="{}">{}</div>'
+    body = "".join(
+        f"<section><h2>{head}</h2>{frame.format(head, inner)}</section>\n" for head, inner in sections.items()
+    )
+    title = html.escape(title)
+    page = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{STYLE}</style>
+</head>
+<body><main>
+<h1>{title}</h1>
+{body}</main></body>
+</html>
+"""
+    write_whole(Path(name).resolve(), page.encode("utf-8", "replace"))
