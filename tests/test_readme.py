@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import wavenetlike.suggest  # measures by a training of its own, which is not cut short here
 import wavenetlike.train
 
 ROOT = Path(__file__).parents[1]

@@ -177,6 +177,12 @@ def test_times_are_measured_and_chance_is_left_alone():
     assert probe.step_seconds(wide, 4000) > probe.step_seconds(narrow, 4000)
 
 
+def test_an_interrupt_ends_the_measuring(monkeypatch):
+    monkeypatch.setattr(probe, "train", lambda *given, watch, **options: watch.step(None))
+    with pytest.raises(KeyboardInterrupt):
+        suggest(ar_process([0.5], 500, seed=0), levels=4)
+
+
 def test_a_suggestion_can_be_trained_as_it_is():
     clips = bundled_clips(3)
     first = suggest(clips, budget=2, parameters=5000, levels=10)[0]
