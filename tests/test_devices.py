@@ -27,6 +27,7 @@ from helpers import built, is_changed, refused
 
 from wavenetlike import WaveNet, WaveNetConfig, build_wavenet_toy, cli, load, train
 from wavenetlike.analysis import evaluate
+from wavenetlike.cli import training
 from wavenetlike.data import Clips, EncodedClips, bundled_clips
 from wavenetlike.data.clips import BUNDLED
 from wavenetlike.heads import SoftmaxHead
@@ -344,7 +345,7 @@ def test_every_option_reaches_the_training(here, monkeypatch):
         passed.update(options, levels=model.config.levels, n=len(dataset))
         return History()
 
-    monkeypatch.setattr(cli, "train", spy)
+    monkeypatch.setattr(training, "train", spy)
     some_clips(here / "words")
     options = {
         "steps": 7, "seconds": 2.5, "window": 77, "batch_size": 3, "learning_rate": 0.5, "schedule": "cosine", "ema": 0.25,
@@ -370,7 +371,7 @@ def test_every_option_reaches_the_training(here, monkeypatch):
 )
 def test_every_process_knows_how_many_there_have_to_be(here, monkeypatch, options, n):
     passed: dict[str, Any] = {}
-    monkeypatch.setattr(cli, "train", lambda *_, **given: passed.update(given) or History())
+    monkeypatch.setattr(training, "train", lambda *_, **given: passed.update(given) or History())
     monkeypatch.setenv("WORLD_SIZE", "1")  # as torchrun tells a process
     Path("run").mkdir()
     assert command(*options) == 0
@@ -430,7 +431,7 @@ def test_a_mistake_is_one_line_and_a_status(here, capsys, arguments, shown):
 
 
 def test_ctrl_c_before_the_first_step_is_one_line_and_a_status(here, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "bundled_clips", lambda: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(training, "bundled_clips", lambda: signal.raise_signal(signal.SIGINT))
     assert command(*SHORT) == 130
     assert capsys.readouterr().err == "wavenetlike: interrupted.\n"
 
