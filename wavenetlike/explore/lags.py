@@ -72,6 +72,8 @@ def explore_lags(
 ) -> LagsExplorer:
     """Choose a lag k, and see the autocorrelation there, and each x_t against the x_{t-k} that it is made of.
 
+    Taught in notebooks/06_choosing_a_model.ipynb.
+
     Args:
         series: (time,), of any unit, longer than ``n_lags``; or up to 12 of them by name, to choose from; None: the sunspots
             and an AR(2) process.
