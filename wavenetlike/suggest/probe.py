@@ -21,7 +21,7 @@ def step_seconds(config: WaveNetConfig, window: int, seed: int = 0) -> float:
     """Seconds of a training step of one window, the median of four, on noise: what is learned makes it neither slower nor faster."""
     generator = torch.Generator().manual_seed(seed)
     noise = 0.3 * torch.randn(1, config.receptive_field + window, generator=generator)
-    model, clock = _built(config, seed), _Clock()
+    model, clock = built(config, seed), _Clock()
     train(model, [(noise.clamp(-1, 1), 16000, "", "")], steps=STEPS + 1, window=window, watch=clock, progress=False)
     if len(clock.times) <= STEPS:
         raise KeyboardInterrupt  # which training takes for the wish to end it, and nothing else
@@ -30,14 +30,14 @@ def step_seconds(config: WaveNetConfig, window: int, seed: int = 0) -> float:
 
 def samples_per_second(config: WaveNetConfig, seed: int = 0) -> float:
     """Samples a second that `generate` makes, one sound at a time, once it has begun."""
-    model = _built(config, seed)
+    model = built(config, seed)
     generate(model, MADE // 2, seed=0)  # compiles
     begin = time.perf_counter()
     generate(model, MADE, seed=0)
     return MADE / (time.perf_counter() - begin)
 
 
-def _built(config: WaveNetConfig, seed: int) -> WaveNet:
+def built(config: WaveNetConfig, seed: int) -> WaveNet:
     """A model with weights of its own chance, which leaves that of others alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -19,10 +19,11 @@ from wavenetlike.checks import check_bool, check_int, check_positive, check_seed
 from wavenetlike.data import encode_clips, hold_out
 from wavenetlike.data.clips import Item, Items
 from wavenetlike.data.codes import parts
-from wavenetlike.models import WaveNet, WaveNetConfig
+from wavenetlike.models import WaveNetConfig
 from wavenetlike.quantize import MuLaw
 from wavenetlike.suggest.choose import LEARNING_RATE, PER_PARAMETER, WINDOW
 from wavenetlike.suggest.found import Search, Trial
+from wavenetlike.suggest.probe import built
 from wavenetlike.suggest.report import Suggestion
 from wavenetlike.suggest.shapes import shape
 from wavenetlike.suggest.space import Space, point
@@ -155,7 +156,7 @@ class Task:
         """
         config, rate = self.space.ask(trial)
         trial.set_user_attr("config", config.to_json())
-        model, watcher = _built(config, self.seed), _Watcher(trial, pruned, deadline)
+        model, watcher = built(config, self.seed), _Watcher(trial, pruned, deadline)
         every, judged = max(1, self.steps // JUDGEMENTS), self.judged(config.receptive_field)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*silence stands in")  # for each model anew
@@ -195,12 +196,6 @@ class _Watcher:
 
     def end(self, run: Run) -> None:
         """Nor after the last."""
-
-
-def _built(config: WaveNetConfig, seed: int) -> WaveNet:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return WaveNet(config)
 
 
 def _divided(dataset: Items, held_out: Items | None) -> tuple[Items, list[Item]]:
