@@ -1,7 +1,7 @@
 """Holds what `suggest` says against processes whose truth is known, and against a grid of models trained on speech; writes docs/choosing.md's tables.
 
 python scripts/prove_suggestions.py                 the processes: 20 seeds each, some seconds
-python scripts/prove_suggestions.py --clips FOLDER  speech, too: word/speaker_nohash_n.wav, some twenty minutes
+python scripts/prove_suggestions.py --clips FOLDER  speech, too: word/speaker_nohash_n.wav, about an hour
 """
 
 from __future__ import annotations
@@ -92,20 +92,25 @@ def of_processes() -> Iterator[str]:
         yield f"| {process.name} | {reports[0].n_used:,} | {process.truth} | {right} of {SEEDS} | {shown} |"
 
 
-def of_speech(folder: str, parameters: int, steps: int) -> Iterator[str]:
+def of_speech(folder: str, parameters: int, steps: int, seeds: int) -> Iterator[str]:
     """The rows of the second: models of as many parameters, trained for as many steps, on people that they have not heard."""
     training, unseen = hold_out(Clips(folder))
     (first, *_) = suggest(training, parameters=parameters, budget=3600)
     own = (first.config.n_blocks, first.config.n_layers)
     configs = {"suggested": first.config, "Δ cut to a tenth": sized(*a_tenth(first.delta), first.parameters)}
     configs |= {f"{b} × {n}": sized(b, n, first.parameters) for b, n in GRID if (b, n) != own}
-    bits = {name: trained(config, training, unseen, steps) for name, config in configs.items()}
-    best = min(bits.values())
-    yield "| model | Δ | channels | parameters | bits per sample | more than the best |"
-    yield "|---|---|---|---|---|---|"
+    bits = {
+        name: [trained(config, training, unseen, steps, seed) for seed in range(seeds)]
+        for name, config in configs.items()
+    }
+    means = {name: sum(found) / seeds for name, found in bits.items()}
+    best = min(means.values())
+    yield f"| model | Δ | channels | parameters | bits per sample, mean of {seeds} | least … most | more than the best |"
+    yield "|---|---|---|---|---|---|---|"
     for name, config in configs.items():
-        more = 100 * (bits[name] / best - 1)
-        yield f"| {name} | {config.receptive_field:,} | {config.residual_channels} | {config.parameters:,} | {bits[name]:.3f} | {more:.1f}% |"
+        more = 100 * (means[name] / best - 1)
+        ends = f"{min(bits[name]):.3f} … {max(bits[name]):.3f}"
+        yield f"| {name} | {config.receptive_field:,} | {config.residual_channels} | {config.parameters:,} | {means[name]:.3f} | {ends} | {more:.1f}% |"
 
 
 def a_tenth(delta: int) -> tuple[int, int]:
@@ -123,12 +128,14 @@ def sized(blocks: int, layers: int, parameters: int) -> WaveNetConfig:
     return min(widths, key=lambda config: abs(config.parameters - parameters))
 
 
-def trained(config: WaveNetConfig, training: object, unseen: object, steps: int) -> float:
+def trained(config: WaveNetConfig, training: object, unseen: object, steps: int, seed: int) -> float:
     """Bits per sample over all positions, so that every Δ is judged on the same."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model = WaveNet(config)
-    train.train(model, training, steps=steps)  # type: ignore[arg-type]
-    return evaluate(model, unseen, "all")[-1].bits  # type: ignore[arg-type]
+    train.train(model, training, steps=steps, seed=seed)  # type: ignore[arg-type]
+    bits = evaluate(model, unseen, "all")[-1].bits  # type: ignore[arg-type]
+    print(f"Δ {config.receptive_field:,}, {config.parameters:,} parameters, seed {seed}: {bits:.4f} bits", flush=True)
+    return bits
 
 
 def write(name: str, rows: Iterator[str]) -> None:
@@ -147,12 +154,13 @@ def write(name: str, rows: Iterator[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", metavar="FOLDER", help="real speech, as word/speaker_nohash_n.wav")
-    parser.add_argument("--parameters", type=int, default=30_000, help="of all models")
+    parser.add_argument("--parameters", type=int, default=60_000, help="of all models")
     parser.add_argument("--steps", type=int, default=3000, help="of training, for each")
+    parser.add_argument("--seeds", type=int, default=2, help="trainings of each model")
     options = parser.parse_args()
     write("processes", of_processes())
     if options.clips:
-        write("speech", of_speech(options.clips, options.parameters, options.steps))
+        write("speech", of_speech(options.clips, options.parameters, options.steps, options.seeds))
 
 
 if __name__ == "__main__":

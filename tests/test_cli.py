@@ -474,6 +474,13 @@ def test_what_cannot_be_done_is_one_sentence_and_a_status(capsys, line, shown):
     assert sorted(Path().rglob("*")) == before
 
 
+@pytest.mark.parametrize("wish", ["--budget 0", "--parameters 0", "--levels 1", "--seed -1"])
+def test_wishes_are_refused_before_anything_is_read(capsys, monkeypatch, wish):
+    monkeypatch.setattr(reports, "source_at", lambda *given: pytest.fail("the data were read first"))
+    assert cli.main(["suggest", "x.csv", *wish.split()]) == 1
+    assert wish.split()[1] in capsys.readouterr().err
+
+
 def test_in_a_shell_stdout_is_json_alone():
     run = [sys.executable, "-m", "wavenetlike.cli", "analyze", "x.csv", "--json"]
     done = subprocess.run(run, capture_output=True, text=True, timeout=100, check=True)

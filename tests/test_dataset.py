@@ -94,6 +94,17 @@ def test_lengths_are_those_of_theory():
     assert correlation_lengths(pooled_autocorrelation([sines([50], 2000, seed=0)], 500)).envelope is None
 
 
+@pytest.mark.parametrize(("season", "strength"), [(12, 0.75), (24, 0.8), (50, 0.6)])
+def test_a_seasons_echoes_count_in_the_integrated_length(season, strength):
+    # ρ is strength^i at the lag i·season and 0 elsewhere, so that the sum is a geometric one.
+    truth = 1 + 2 * strength / (1 - strength)
+    found = [
+        correlation_lengths(pooled_autocorrelation([seasonal_ar(season, strength, 40_000, seed=seed)], 1000)).integrated
+        for seed in range(8)
+    ]
+    assert np.mean(found) == pytest.approx(truth, rel=0.15)
+
+
 @pytest.mark.parametrize(
     "coefficients",
     [[], [0.8], [-0.4, 0.5], [0.5, -0.3, 0.4], [0.3, 0, 0, 0.5], [0.2, -0.2, 0.2, -0.2, 0.4]],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from html.parser import HTMLParser
@@ -144,6 +145,49 @@ def test_parameters_are_at_most_what_was_asked_for(most):
     assert all(each.parameters <= most or each.config.residual_channels == WIDTHS[0] for each in found)
     assert all(each.parameters <= 160_000 for each in found), "twenty clips of a second fill no more"
     assert all(each.config.levels == 64 for each in found)
+
+
+@pytest.mark.usefixtures("unhurried")
+@pytest.mark.parametrize("budget", [0.01, 1.0, 6.0, 10.0, 10_000.0])
+@pytest.mark.parametrize("most", [None, 100, 3000, 20_000])
+@pytest.mark.parametrize("n", [60, 3000, 200_000])
+def test_the_reason_for_the_width_is_the_one_that_decided(n, most, budget):
+    report = analyze_dataset(ar_process([-0.4, 0.5], n, seed=0))
+    for each in suggest(report, parameters=most, budget=budget):
+        *_, size, length = each.reasons
+        assert size.count(decisive(each, n, most)) == 1, (size, decisive(each, n, most))
+        assert ("take longer than" in length) == (each.training_seconds > budget)
+        assert f"{each.steps:,} steps" in length
+
+
+def decisive(each, n, most):
+    """Why it is no wider, in words, as its wider neighbour tells."""
+    i = WIDTHS.index(each.config.residual_channels)
+    if most is not None and each.parameters > most:
+        return f"its {each.parameters:,} parameters are more than {most:,} allowed"
+    if each.parameters > n // 2:
+        return f"{n:,} samples are few for its {each.parameters:,} parameters"
+    if i == len(WIDTHS) - 1:
+        return "the widest that is proposed"
+    width = WIDTHS[i + 1]
+    wider = dataclasses.replace(each.config, residual_channels=width, gate_channels=width, skip_channels=4 * width)
+    if wider.parameters > n // 2:
+        return f"as wide as {n:,} samples can fill"
+    if most is not None and wider.parameters > most:
+        return f"as wide as {most:,} parameters allow"
+    return "steps fit into" if each.steps >= 300 else "the narrowest that is proposed"
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_what_keeps_to_all_limits_comes_first():
+    report = analyze_dataset(bundled_clips(20))
+    for limits in ({"parameters": 4000}, {"budget": 2.0}, {"parameters": 3500, "budget": 1.0}):
+        found = suggest(report, **limits)
+        kept = [
+            each.parameters <= limits.get("parameters", math.inf) and each.training_seconds <= limits.get("budget", 300)
+            for each in found
+        ]
+        assert kept == sorted(kept, reverse=True), limits
 
 
 @pytest.mark.usefixtures("unhurried")

@@ -227,19 +227,21 @@ def correlation_lengths(found: Autocorrelation) -> CorrelationLengths:
     """The three lengths; the last tenth of the lags must be below, or the correlation has no end.
 
     The sum ends where Sokal's window closes, after 10 of the times 1 + 2·Σ ρ_k²: of squares, because in a plain sum an
-    oscillation cancels itself, and closes the window upon its first swing. The band is that of uncorrelated samples, widened to
-    that of a process whose correlation ends before the lag (Bartlett's formula).
+    oscillation cancels itself, and closes the window upon its first swing. It is not closed before the last lag outside the
+    band, so that a season's echoes count. The band is that of uncorrelated samples, widened to that of a process whose
+    correlation ends before the lag (Bartlett's formula).
     Source: Sokal, Monte Carlo methods in statistical mechanics, 1989, section 3; Box and Jenkins, section 2.1.6.
     """
     size = np.abs(found.values)
     last = len(size) - max(1, len(size) // 10)
     below = np.flatnonzero(np.maximum.accumulate(size[::-1])[::-1][: last + 1] < 1 / math.e)
     times, squares = (2 * np.cumsum(x) - 1 for x in (found.values, np.square(size)))
-    closed = np.flatnonzero(np.arange(len(size)) >= WINDOW * squares)
+    end = _end(size, found.band * np.sqrt(np.concatenate([[1.0], squares[:-1]])), last) if len(below) else None
+    closed = np.flatnonzero(np.arange(len(size)) >= np.maximum(WINDOW * squares, end or 0))
     return CorrelationLengths(
         int(below[0]) if len(below) else None,
         max(0.0, float(times[closed[0]])) if len(closed) else None,
-        _end(size, found.band * np.sqrt(np.concatenate([[1.0], squares[:-1]])), last) if len(below) else None,
+        end,
     )
 
 

@@ -21,6 +21,7 @@ from wavenetlike.data.archive import write_whole
 from wavenetlike.data.clips import Items
 from wavenetlike.models import WaveNetConfig
 from wavenetlike.suggest import Suggestion, suggest
+from wavenetlike.suggest.choose import check_wishes
 
 LEVELS = 256
 STYLE = """
@@ -37,8 +38,8 @@ img { background: white; border-radius: 0.25rem; height: auto; min-width: 40rem;
 """Of a page: the system's own colours, light or dark."""
 
 
-def _measured(options: argparse.Namespace) -> tuple[DatasetReport, Source]:
-    """The report on what the options name, under the name that they give it."""
+def _source(options: argparse.Namespace) -> Source:
+    """What the options name."""
     check_seed(options.seed)
     check_int("most_clips", options.most_clips, 1, "200 tell what all do")
     source = source_at(options.path, options.most_clips, options.seed)
@@ -46,6 +47,11 @@ def _measured(options: argparse.Namespace) -> tuple[DatasetReport, Source]:
         raise ValueError(
             f"--sample-rate {options.sample_rate:g} is for a series of numbers, and {source.name!r} says its own; leave it out."
         )
+    return source
+
+
+def _measured(source: Source, options: argparse.Namespace) -> DatasetReport:
+    """The report on it, under the name that the options give it."""
     report = analyze_dataset(
         source.items, sample_rate=options.sample_rate, most_clips=options.most_clips, seed=options.seed
     )
@@ -54,13 +60,13 @@ def _measured(options: argparse.Namespace) -> tuple[DatasetReport, Source]:
         drawn = f"Measured on {report.n_measured:,} of {source.n_files:,} clips, drawn at random."
         report = dataclasses.replace(report, n_clips=source.n_files, n_samples=None)
         notes = (drawn, *notes)
-    return dataclasses.replace(report, name=source.name, notes=notes), source
+    return dataclasses.replace(report, name=source.name, notes=notes)
 
 
 def analyze_command(options: argparse.Namespace) -> int:
     """``wavenetlike analyze``; the exit status."""
     _check_target(options.html)
-    report, _ = _measured(options)
+    report = _measured(_source(options), options)
     if options.html:
         _write_page(options.html, f"Dataset: {report.name}", _on_data(report))
     _say(_json(report.as_dict()) if options.json else str(report))
@@ -71,8 +77,10 @@ def suggest_command(options: argparse.Namespace) -> int:
     """``wavenetlike suggest``; the exit status."""
     _check_target(options.html)
     _check_target(options.save)
-    report, source = _measured(options)
+    check_wishes(options.budget, options.parameters, LEVELS if options.levels is None else options.levels, options.seed)
+    source = _source(options)
     levels = _levels(options.levels, source.items)
+    report = _measured(source, options)
     if sys.stderr.isatty():
         print("measuring models on this machine …", file=sys.stderr)
     found = suggest(report, budget=options.budget, parameters=options.parameters, levels=levels, seed=options.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -55,28 +56,44 @@ def suggest(
     Raises:
         TypeError, ValueError: as `analyze_dataset`, or an argument out of its range.
     """
+    check_wishes(budget, parameters, levels, seed)
+    report = data if isinstance(data, DatasetReport) else analyze_dataset(data, seed=seed)
+    found = [_sized(span, report, float(budget), parameters, levels, seed) for span in spans(report)]
+    most = parameters or math.inf
+    fitting = [each for each in found if each.training_seconds <= budget and each.parameters <= most]
+    return Suggestions(fitting + [each for each in found if each not in fitting], report, float(budget))
+
+
+def check_wishes(budget: float, parameters: int | None, levels: int, seed: int) -> None:
+    """Refuse what `suggest` does not take, which can be asked before anything is analyzed.
+
+    Raises:
+        TypeError, ValueError: one of them is out of its range.
+    """
     check_positive("budget", budget, "300 seconds")
     check_int("levels", levels, 2, "256 are WaveNet's", MOST_LEVELS)
     check_seed(seed)
     if parameters is not None:
         check_int("parameters", parameters, 1, "50000 are a small model")
-    report = data if isinstance(data, DatasetReport) else analyze_dataset(data, seed=seed)
-    found = [_sized(span, report, float(budget), parameters, levels, seed) for span in spans(report)]
-    fitting = [each for each in found if each.training_seconds <= budget]
-    return Suggestions(fitting + [each for each in found if each not in fitting], report, float(budget))
 
 
 def _sized(span: Span, report: DatasetReport, budget: float, most: int | None, levels: int, seed: int) -> Suggestion:
-    """The widest model of that Δ that keeps to the budget, or the narrowest."""
+    """The widest model of that Δ that keeps to the limits, or the narrowest."""
     n = report.n_samples or report.n_used * report.n_clips // report.n_measured
     window = min(WINDOW, report.longest)
     wished = int(np.clip(PASSES * n // window, LEAST_STEPS, MOST_STEPS))
     configs = [shape(span, width, levels, n) for width in WIDTHS]
-    limit = min(n // PER_PARAMETER, most or n)
-    fitting = [config for config in configs if config.parameters <= limit] or configs[:1]
-    config, pace = _within(fitting, window, min(wished, ENOUGH), budget, seed)
+    filled = _at_most(n // PER_PARAMETER, configs)
+    allowed = filled if most is None else _at_most(most, filled)
+    needed = min(wished, ENOUGH)
+    config, pace = _within(allowed, window, needed, budget, seed)
     steps = max(min(wished, int(budget / pace)), FEWEST_STEPS)
-    why = _why(config, fitting, steps, wished, budget, n)
+    if config != allowed[-1]:
+        size = f"the widest of which {needed:,} steps fit into {budget:,.3g} s"
+        size = size if needed <= steps else "the narrowest that is proposed"
+    else:
+        size = _size(config, filled[-1], n, most)
+    why = f"{config.residual_channels} channels, {size}: γ = {config.gamma:,.0f}."
     return Suggestion(
         config,
         steps,
@@ -85,8 +102,13 @@ def _sized(span: Span, report: DatasetReport, budget: float, most: int | None, l
         pace,
         samples_per_second(config, seed),
         report.sample_rate,
-        (*span.reasons, why),
+        (*span.reasons, why, _length(steps, wished, wished * window / n, steps * pace > budget, budget)),
     )
+
+
+def _at_most(most: int, configs: list[WaveNetConfig]) -> list[WaveNetConfig]:
+    """Those of no more parameters, or the first alone."""
+    return [config for config in configs if config.parameters <= most] or configs[:1]
 
 
 def _within(
@@ -105,13 +127,23 @@ def _within(
     return configs[low], paces[low]
 
 
-def _why(config: WaveNetConfig, fitting: list[WaveNetConfig], steps: int, wished: int, budget: float, n: int) -> str:
-    """What decided on the width, and whether the budget ends training early."""
-    if config != fitting[-1]:
-        size = f"the widest of which {ENOUGH:,} steps fit into {budget:,.0f} s"
-    elif config.residual_channels == WIDTHS[-1]:
-        size = "the widest that is proposed"
-    else:
-        size = f"as wide as {n:,} samples can fill"
-    passes = f"{steps:,} steps" + (f", of {wished:,} that would be {PASSES} passes" if steps < wished else "")
-    return f"{config.residual_channels} channels, {size}: γ = {config.gamma:,.0f}; {passes}."
+def _size(config: WaveNetConfig, filled: WaveNetConfig, n: int, most: int | None) -> str:
+    """What decided on the width, where time did not."""
+    if most is not None and config.parameters > most:
+        return f"the narrowest that is proposed, though its {config.parameters:,} parameters are more than {most:,} allowed"
+    if config != filled:
+        return f"as wide as {most:,} parameters allow"
+    if config.parameters > n // PER_PARAMETER:
+        return f"the narrowest that is proposed, and {n:,} samples are few for its {config.parameters:,} parameters: stop when held-out samples get worse"
+    if config.residual_channels == WIDTHS[-1]:
+        return "the widest that is proposed"
+    return f"as wide as {n:,} samples can fill"
+
+
+def _length(steps: int, wished: int, passes: float, is_late: bool, budget: float) -> str:
+    """What decided on the steps."""
+    if is_late:
+        return f"Its {steps:,} steps take longer than {budget:,.3g} s; fewer teach nothing."
+    if steps < wished:
+        return f"{steps:,} steps fit into {budget:,.3g} s, of {wished:,} that would be {passes:,.3g} passes over the samples."
+    return f"{steps:,} steps, {passes:,.3g} passes over the samples."

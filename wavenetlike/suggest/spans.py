@@ -125,22 +125,30 @@ def _of_sound(report: DatasetReport, rate: float) -> list[Span]:
     ms = 1000 / rate
     detail = min(max(DETAIL[0] * rate, 2 * pitch), DETAIL[1] * rate)
     heard = f", and a period of the voice lasts {pitch * ms:.1f} ms" if pitch else ""
-    seen = report.information.significant
-    far = f"the past still tells something {seen[-1] * ms:.0f} ms back" if len(seen) else "nothing was seen so far back"
     short = Span(
         round(detail),
         (
-            f"The waveform's detail takes 10 to 20 ms{heard}: within them most of the bits are decided.",
-            f"{report.ar.short_order} samples give 95% of what a linear AR spares; the rest is in the period and in what no straight line sees.",
+            f"The waveform's detail takes 10 to 20 ms{heard}: to compare one period with the next a model must see as much.",
+            f"{report.ar.short_order} samples give 95% of what a linear AR spares; what is further back, the period and what no straight line sees, is learned later, so a short training gains little by it.",
         ),
         n_blocks=2,
     )
     long = Span(
         round(PHONES[0] * rate),
         (
-            f"One sound of speech passes into the next within 200 to 300 ms, and {far}: a dilated stack that covers it keeps a voice on its way.",
+            f"One sound of speech passes into the next within 200 to 300 ms, as is known of speech{_seen(report, ms)}: a dilated stack that covers it keeps a voice on its way.",
             "It has more layers, so it takes longer to train, and pays only where there is time and data for that.",
         ),
         n_blocks=3,
     )
     return [short, long]
+
+
+def _seen(report: DatasetReport, ms: float) -> str:
+    """How far back these data themselves told anything."""
+    lags = report.information.significant
+    if not len(lags):
+        return ", though nothing was seen so far back here"
+    if lags[-1] == report.max_lag:
+        return f", and of these clips the past tells something as far as was looked, {lags[-1] * ms:.0f} ms back"
+    return f", and of these clips the past tells something up to {lags[-1] * ms:.0f} ms back"
