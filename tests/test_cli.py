@@ -305,7 +305,7 @@ def test_suggestions_are_printed_with_a_command(capsys):
     said, complained = capsys.readouterr()
     assert complained == ""
     *table, empty, head, line = said.splitlines()
-    assert table[0].split()[:4] == ["Δ", "γ", "depth", "parameters"]
+    assert table[0].split()[:5] == ["rank", "Δ", "γ", "depth", "parameters"]
     assert (empty, head) == ("", "To train the first:")
     assert line.startswith("wavenetlike train --config '{")
 

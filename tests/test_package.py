@@ -19,7 +19,7 @@ import wavenetlike
 PACKAGE = Path(wavenetlike.__file__).parent
 
 FLOORS = [
-    ["checks"],
+    ["checks", "tables"],
     ["layers", "quantize"],
     ["heads", "condition", "context"],
     ["models"],

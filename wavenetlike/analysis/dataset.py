@@ -33,6 +33,7 @@ from wavenetlike.analysis.periods import Period, period, pitch
 from wavenetlike.analysis.sampling import Sample, draw_clips
 from wavenetlike.checks import check_int, check_seed
 from wavenetlike.data.clips import Items
+from wavenetlike.tables import table_html, table_lines
 
 LONGEST_LAG = 4000
 """Lags looked at unless others are asked for: a quarter of a second at 16 kHz."""
@@ -164,21 +165,14 @@ class DatasetReport:
         return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
 
     def __str__(self) -> str:
-        rows = [COLUMNS, *_rows(self)]
-        width = max(len(name) for name, _ in rows)
-        return "\n".join([self.name, *(f"{name.ljust(width)}  {text}" for name, text in rows), *self.notes])
+        return "\n".join([self.name, *table_lines(COLUMNS, _rows(self), left=2), *self.notes])
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
-        body = "".join(
-            f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(text)}</td></tr>'
-            for name, text in _rows(self)
-        )
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"<table><caption>{html.escape(self.name)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+        return table_html(COLUMNS, _rows(self), self.name) + notes
 
 
 def analyze_dataset(

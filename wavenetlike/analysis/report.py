@@ -11,6 +11,7 @@ from torch import nn
 from wavenetlike.analysis.field import Field, measure_receptive_field
 from wavenetlike.analysis.shape import Layer, layers, parameters
 from wavenetlike.checks import check_positive
+from wavenetlike.tables import table_html, table_lines
 
 COLUMNS = ["layer", "kernel", "dilation", "parameters", "depth", "Δ so far"]
 
@@ -90,28 +91,14 @@ class ModelReport:
         return []
 
     def __str__(self) -> str:
-        rows = [COLUMNS, *self._rows()]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-        lines = [
-            "  ".join(
-                text.ljust(width) if i == 0 else text.rjust(width)
-                for i, (text, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in rows
-        ]
-        return "\n".join([self.name, *lines, *self._words()])
+        return "\n".join([self.name, *table_lines(COLUMNS, self._rows()), *self._words()])
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
-        body = "".join(
-            f'<tr><th scope="row">{html.escape(name)}</th>{"".join(f"<td>{text}</td>" for text in texts)}</tr>'
-            for name, *texts in self._rows()
-        )
         words = "".join(f"<p>{html.escape(text)}</p>" for text in self._words())
-        return f"<table><caption>{html.escape(self.name)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{words}"
+        return table_html(COLUMNS, self._rows(), self.name) + words
 
 
 def analyze_model(

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from wavenetlike.models import WaveNetConfig
+from wavenetlike.tables import table_html, table_lines
 
 COLUMNS = [
-    "",
+    "trial",
     "bits",
     "Δ",
     "γ",
@@ -138,15 +139,7 @@ class Search:
         return f"{done}, the best first; a bigram model has {self.bigram:.3f} bits per sample."
 
     def __repr__(self) -> str:
-        rows = [COLUMNS, *self.rows()]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-        lines = ["  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
-        return "\n".join([*lines, self._caption])
+        return "\n".join([*table_lines(COLUMNS, self.rows()), self._caption])
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{name or "trial"}</th>' for name in COLUMNS)
-        body = "".join(
-            f'<tr><th scope="row">{number}</th>{"".join(f"<td>{text}</td>" for text in texts)}</tr>'
-            for number, *texts in self.rows()
-        )
-        return f"<table><caption>{self._caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return table_html(COLUMNS, self.rows(), self._caption)

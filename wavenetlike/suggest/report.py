@@ -10,8 +10,9 @@ from typing import Any, overload
 
 from wavenetlike.analysis import DatasetReport
 from wavenetlike.models import WaveNetConfig
+from wavenetlike.tables import table_html, table_lines
 
-COLUMNS = ["", "Δ", "γ", "depth", "parameters", "steps", "training", "samples a second", "real time"]
+COLUMNS = ["rank", "Δ", "γ", "depth", "parameters", "steps", "training", "samples a second", "real time"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,20 +126,15 @@ class Suggestions(Sequence[Suggestion]):
             ]
 
     def __repr__(self) -> str:
-        rows = [COLUMNS, *self.rows()]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-        lines = ["  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
         reasons = [f"{i}. {' '.join(each.reasons)}" for i, each in enumerate(self, 1)]
-        return "\n".join([*lines, *reasons])
+        return "\n".join([*table_lines(COLUMNS, self.rows()), *reasons])
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{name or "rank"}</th>' for name in COLUMNS)
-        body = "".join(
-            f'<tr><th scope="row">{rank}</th>{"".join(f"<td>{text}</td>" for text in texts)}</tr>'
-            for rank, *texts in self.rows()
-        )
         reasons = "".join(f"<li>{html.escape(' '.join(each.reasons))}</li>" for each in self)
-        return f"<table><caption>Models to try, the best first, measured on this machine</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><ol>{reasons}</ol>"
+        return (
+            table_html(COLUMNS, self.rows(), "Models to try, the best first, measured on this machine")
+            + f"<ol>{reasons}</ol>"
+        )
 
 
 def _time(seconds: float) -> str:
