@@ -7,10 +7,12 @@ from collections.abc import Callable
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from helpers import refused
 
 from wavenetlike import MuLaw, WaveNetConfig, plots
 from wavenetlike.analysis import Score, analyze_dataset
 from wavenetlike.data import ar_process, sines, sunspots, threshold_ar
+from wavenetlike.plots import fields
 from wavenetlike.train import History, Judged, expected
 
 SMALL = WaveNetConfig(levels=4, n_blocks=1, n_layers=3, residual_channels=2, gate_channels=2, skip_channels=2)
@@ -32,6 +34,11 @@ PICTURES: dict[str, Callable[[], plots.Picture]] = {
     "lags": lambda: plots.lags(WAVE, [1.0, 0.9, -0.2, 0.01], 1, 0.1),
     "lags, some pairs of whole numbers": lambda: plots.lags([3, 1, 2, 5, 2, 8], [1.0, 0.0, 0.5], 2, 0.8, stride=2),
     "lags, too many for dots": lambda: plots.lags(WAVE, [1.0] + 200 * [0.1], 0, 0.1),
+    "stems": lambda: plots.stems([0.5, -0.1, 0.0], "one that is high", 0.2, first=1),
+    "stems, too many for dots": lambda: plots.stems(torch.rand(300), "hair", 0.2),
+    "search": lambda: plots.search([3.0, 2.0, 2.5], [False, False, True], [100, 900, 300], [2, 3, 2], 2.8),
+    "search, none stopped": lambda: plots.search([3.0, 2.0], [False, False], [100, 120], [2, 2], 2.8),
+    "search of many, none done": lambda: plots.search([float("nan")] * 50, [True] * 50, [*range(1, 51)], [2] * 50, 2.8),
     "dataset": lambda: plots.dataset(analyze_dataset(sunspots())),
     "dataset of many lags": lambda: plots.dataset(analyze_dataset(sines([50], 2000, seed=0))),
     "dataset of a threshold": lambda: plots.dataset(analyze_dataset(threshold_ar(3000, seed=0))),
@@ -55,6 +62,7 @@ PICTURES: dict[str, Callable[[], plots.Picture]] = {
     "frames of one": lambda: plots.frames({"one": torch.zeros(1, 1)}, 160, 16000, "nothing"),
     "distributions": lambda: plots.distributions({"a": torch.rand(9), "b": torch.rand(9)}, 3, "two hills"),
     "distributions of one": lambda: plots.distributions({"a": torch.ones(2) / 2}, 0, "a plain"),
+    "waveforms over samples": lambda: plots.waveforms({"one": WAVE}, None, "a waveform"),
     "one waveform": lambda: plots.waveforms({"only": WAVE}, 8000, "a waveform"),
 }
 
@@ -84,7 +92,7 @@ def test_tree_reaches_the_inputs_that_matter(kernel_length: int, dilation_rate: 
     lags = {0}
     for dilation in config.dilations:
         lags = {lag + tap * dilation for lag in lags for tap in range(kernel_length)}
-    lines, reached, complete = plots._branches(config)
+    lines, reached, complete = fields._branches(config)
     assert complete
     assert set(reached.tolist()) == lags
     assert max(lags) == config.receptive_field - 1
@@ -93,9 +101,9 @@ def test_tree_reaches_the_inputs_that_matter(kernel_length: int, dilation_rate: 
 
 def test_a_wide_tree_is_thinned_but_keeps_its_ends() -> None:
     config = WaveNetConfig()
-    _, reached, complete = plots._branches(config)
+    _, reached, complete = fields._branches(config)
     assert not complete
-    assert len(reached) <= plots.MOST_LAGS * config.kernel_length
+    assert len(reached) <= fields.MOST_LAGS * config.kernel_length
     assert reached.min() == 0
     assert reached.max() == config.receptive_field - 1
 
@@ -107,3 +115,29 @@ def test_the_picture_of_a_dataset_says_what_was_found() -> None:
     alt = plots.dataset(analyze_dataset(threshold_ar(3000, lag=4, seed=0))).alt
     assert "none beyond chance" in alt
     assert "most at lag 4," in alt
+
+
+def test_the_picture_of_lags_tells_the_shape_of_its_cloud() -> None:
+    tent = plots.lags(threshold_ar(3000, lag=2, seed=0), [1.0, 0.0, 0.0], 2, 0.05).alt
+    low, middle, high = (
+        float(part.split(" is ")[-1].split()[-1]) for part in tent[tent.index("lowest") :].rstrip(".").split(", ")
+    )
+    assert low < middle > high
+    line = plots.lags(WAVE, [1.0, 0.9], 1, 0.1).alt
+    assert (
+        "after the lowest third of samples the mean is -0.66, after the middle one 0.0067, after the highest 0.67"
+        in line
+    )
+
+
+@pytest.mark.parametrize(
+    ("draw", "error", "shown"),
+    [
+        (lambda: plots.dataset(WAVE), TypeError, "a Tensor"),
+        (lambda: plots.lags(WAVE, [1.0, 0.5], 7, 0.1), ValueError, "lag=7"),
+        (lambda: plots.lags(WAVE, [1.0, 0.5], 1, 0.1, stride=0), ValueError, "stride=0"),
+        (lambda: plots.search([1.0], [], [1], [2], 3.0), ValueError, "1 bits, 0 pruned"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(draw, error, shown):
+    refused(draw, error, shown)
