@@ -21,6 +21,7 @@ import torch
 from wavenetlike import WaveNetConfig, cli, load
 from wavenetlike.analysis import analyze_dataset
 from wavenetlike.cli import reports, sources, training
+from wavenetlike.cli.options import parser
 from wavenetlike.data import EncodedClips, ar_process, bundled_clips, sunspots, waveforms
 from wavenetlike.data.clips import BUNDLED
 from wavenetlike.suggest import choose
@@ -400,7 +401,7 @@ def spoil() -> None:
     noises(1)
     contents: dict[str, str | bytes] = {
         "none.csv": "", "head.csv": "year,value\n", "words.csv": "1\n2\nthree\n4\n", "hole.csv": "1,2\n2,\n3,4\n", "ragged.csv": "1,2\n2\n",
-        "nan.csv": "nan\n" + "1\n2\n" * 9, "few.txt": "1\n2\n3\n", "same.txt": "5\n" * 30, "latin.txt": b"caf\xe9\n1\n", "bytes.csv": b"\x00\x01\n\x02",
+        "nan.csv": "nan\n" + "1\n2\n" * 9, "few.txt": "1\n2\n3\n", "same.txt": "5\n" * 30, "gap.csv": "1\n2\n\n4\n" * 5, "latin.txt": b"caf\xe9\n1\n", "bytes.csv": b"\x00\x01\n\x02",
         "no.npy": "text", "cut.npy": b"\x93NUMPY", "doc.pdf": "%PDF", "list.json": "[1, 2]", "other.json": '{"layers": 3}', "wrong.json": '{"levels": 1}',
     }  # fmt: skip
     for name, content in contents.items():
@@ -424,7 +425,8 @@ def spoil() -> None:
         ("analyze words.csv", "Line 3 of 'words.csv' has 1 columns and ends in 'three'"),
         ("analyze hole.csv", "Line 2 of 'hole.csv'"),
         ("analyze ragged.csv", "Line 2 of 'ragged.csv' has 1 columns"),
-        ("analyze nan.csv", "NaN"),
+        ("analyze nan.csv", "Line 1 of 'nan.csv' ends in 'nan'"),
+        ("analyze gap.csv", "Line 3 of 'gap.csv' is empty"),
         ("analyze few.txt", "3 samples"),
         ("analyze same.txt", "5 throughout"),
         ("analyze latin.txt", "UTF-8"),
@@ -448,6 +450,9 @@ def spoil() -> None:
         ("suggest x.csv --parameters 0", "parameters=0"),
         ("suggest x.csv --levels 1", "levels=1"),
         ("suggest codes --levels 256", "encoded at 64"),
+        ("analyze x.csv --html x.csv", "'x.csv' is also 'x.csv', which would be lost"),
+        ("suggest x.csv --save ./x.csv", "would be lost"),
+        ("suggest x.csv --save a.json --html a.json", "would be lost"),
         ("suggest x.csv --save no/model.json", "no folder 'no'"),
         ("suggest x.csv --save empty", "'empty' is no file"),
         ("train --steps 1 --config nowhere", "'nowhere'"),
@@ -479,6 +484,32 @@ def test_wishes_are_refused_before_anything_is_read(capsys, monkeypatch, wish):
     monkeypatch.setattr(reports, "source_at", lambda *given: pytest.fail("the data were read first"))
     assert cli.main(["suggest", "x.csv", *wish.split()]) == 1
     assert wish.split()[1] in capsys.readouterr().err
+
+
+def test_what_lies_beside_a_report_is_left_alone(capsys):
+    Path("page.partial").write_text("mine")
+    assert cli.main(["analyze", "x.csv", "--html", "page.html"]) == 0
+    assert Path("page.partial").read_text() == "mine"
+    assert len(list(Path().glob("*.partial"))) == 1
+
+
+def test_a_path_that_begins_with_a_dash_can_be_pasted_back(capsys):
+    Path("-x.csv").write_text(Path("x.csv").read_text())
+    assert cli.main(["suggest", "--json", "--budget", "1", "--", "-x.csv"]) == 0
+    line = json.loads(capsys.readouterr().out)["command"]
+    assert parser().parse_args(shlex.split(line)[1:]).data == "-x.csv"
+
+
+def test_a_reader_that_has_had_enough_gets_no_complaint():
+    run = f"{sys.executable} -m wavenetlike.cli analyze x.csv | head -c 1"
+    done = subprocess.run(run, shell=True, capture_output=True, text=True, timeout=100, check=True)
+    assert done.stderr == ""
+
+
+def test_of_many_files_one_note_says_how_many_were_read(capsys):
+    noises(5)
+    found = told(capsys, "analyze", "any", "--most-clips", 3)
+    assert sum("drawn at random" in note for note in found["notes"]) == 1
 
 
 def test_in_a_shell_stdout_is_json_alone():

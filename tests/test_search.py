@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import importlib.util
 import itertools
 import math
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -272,6 +274,18 @@ def test_time_ends_it_after_one_model_at_least(found, capsys):
 
 
 @needs_optuna
+def test_where_no_further_trial_fits_into_the_time_it_says_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for _ in range(2):
+        search(waves(), seconds=1e-3, storage="~/search.db", **CALL)
+    assert (
+        capsys.readouterr().out
+        == "No further trial ended in time, and there are 1; pass more seconds, or fewer steps.\n"
+    )
+    assert (tmp_path / "search.db").exists()
+
+
+@needs_optuna
 def test_optuna_is_quiet_and_then_as_it_was(capfd):
     import optuna
 
@@ -353,6 +367,14 @@ def test_a_file_of_something_else_is_left_alone(tmp_path):
     path.write_text("my notes\n" * 1000)
     refused(lambda: search(waves(), storage=path, **CALL), ValueError, "search.db")
     assert path.read_text() == "my notes\n" * 1000
+    path = tmp_path / "mine.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE grades (name TEXT)")
+        connection.commit()
+    before = path.read_bytes()
+    refused(lambda: search(waves(), storage=path, **CALL), ValueError, "mine.db", "grades")
+    assert path.read_bytes() == before
+    assert not list(tmp_path.glob("*.lock"))
     path = tmp_path / "another.db"
     small = {"trials": 1, "steps": 2}
     search(waves(), storage=path, **CALL | small)

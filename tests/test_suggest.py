@@ -122,6 +122,34 @@ def test_few_samples_get_a_density_and_many_a_probability_for_each_code():
     assert shape(span, 8, 256, 1_000_000).head == "softmax"
 
 
+@pytest.mark.parametrize(
+    ("season", "phi", "n"), [(24, 0.25, 2000), (240, 0.7, 5000), (300, -0.8, 20_000), (365, 0.8, 8000)]
+)
+def test_delta_covers_a_season_however_far_back(season, phi, n):
+    for seed in range(4):
+        first = spans(analyze_dataset(seasonal_ar(season, phi, n, seed=seed)))[0]
+        assert season <= first.delta <= season + 5
+        assert "nothing" not in first.reasons[0]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_faint_swings_that_last_are_a_season(seed):
+    assert 365 < spans(analyze_dataset(sines([365], 8000, noise=1.0, seed=seed)))[0].delta <= 3 * 365
+
+
+def test_of_a_trend_differences_are_asked_for():
+    first = spans(analyze_dataset(range(1000)))[0]
+    assert first.delta < 10
+    assert any("take differences" in reason for reason in first.reasons)
+
+
+@pytest.mark.parametrize("n", [30, 300, 3000, 4500])
+def test_no_delta_of_sound_is_beyond_the_longest_clip(n):
+    clips = [(ar_process([1.6, -0.9], n, seed=seed)[None] / 20, 16000) for seed in range(8)]
+    for span in spans(analyze_dataset(clips)):
+        assert span.delta < n
+
+
 # Suggestions
 
 
@@ -240,6 +268,7 @@ def test_a_suggestion_can_be_trained_as_it_is():
     [
         ({"budget": 0}, ValueError, "budget=0"),
         ({"budget": "1"}, TypeError, "budget='1'"),
+        ({"budget": 1e308}, ValueError, "budget=1e+308"),
         ({"parameters": 0}, ValueError, "parameters=0"),
         ({"parameters": 1.5}, TypeError, "parameters=1.5"),
         ({"levels": 1}, ValueError, "levels=1"),

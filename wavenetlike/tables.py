@@ -9,9 +9,11 @@ Row = Sequence[str]
 
 
 def table_lines(columns: Row, rows: Iterable[Row], left: int = 1) -> list[str]:
-    """A table as lines of text, the first ``left`` columns aligned left, the others right."""
+    """A table as lines of text, the first ``left`` columns aligned left, the others right; nothing is put behind the last one."""
     every = [columns, *rows]
     widths = [max(len(row[i]) for row in every) for i in range(len(columns))]
+    if left == len(widths):
+        widths[-1] = 0
     return [
         "  ".join(
             text.ljust(width) if i < left else text.rjust(width)

@@ -18,11 +18,12 @@ from wavenetlike.analysis.dependence import (
     PooledAR,
     correlation_lengths,
     fractional_order,
+    is_correlated,
     pooled_ar,
     pooled_autocorrelation,
+    with_echo,
 )
 from wavenetlike.analysis.information import (
-    SURE,
     Information,
     information_lags,
     mutual_information,
@@ -43,6 +44,10 @@ AUDIBLE = 4000
 """Hz: slower series are searched for a season, and those from here on for a pitch, too."""
 FEW = 200
 """Samples below which little is certain."""
+FEW_CLIPS = 16
+"""Up to so many are looked at for a trend."""
+TREND = 0.5
+"""Of the variance, for a trend to be spoken of."""
 FEW_VALUES = 8
 """Different values up to which extremes and uneven steps say nothing."""
 LASTING = 0.1
@@ -106,10 +111,12 @@ class DatasetReport:
         recording: how it was recorded.
         correlation: the autocorrelation and its band, lags 0 … max_lag.
         lengths: how long that lasts, by three rules.
+        is_linear: whether samples are correlated with their past, beyond what chance shows once in a thousand series.
         ar: the linear AR, partial autocorrelations and what each order spares.
         information: what the past tells by any dependence.
         own: the lags that tell by themselves what no linear AR can use; of sound none is singled out.
         period: season or pitch, or None.
+        trend: the part of the variance that a straight line through each clip explains.
         memory: the d of a long memory, ρ_k falling like k^(2d - 1), or None.
         spread: of "length" (samples), "level" (RMS), "correlation length" and "period" over clips; what is not known is left out.
         notes: sentences on what matters.
@@ -127,10 +134,12 @@ class DatasetReport:
     recording: Recording
     correlation: Autocorrelation
     lengths: CorrelationLengths
+    is_linear: bool
     ar: PooledAR
     information: Information
     own: tuple[int, ...]
     period: Period | None
+    trend: float
     memory: float | None
     spread: dict[str, Spread]
     notes: tuple[str, ...] = ()
@@ -139,11 +148,6 @@ class DatasetReport:
     def max_lag(self) -> int:
         """The longest lag measured."""
         return len(self.correlation.values) - 1
-
-    @property
-    def is_linear(self) -> bool:
-        """Whether samples are correlated with their past, beyond what chance shows once in a thousand series."""
-        return self.correlation.p_value < SURE
 
     @property
     def is_nonlinear(self) -> bool:
@@ -206,7 +210,7 @@ def analyze_dataset(
     longest = max(map(len, sample.clips))
     if max_lag is not None:
         check_int("max_lag", max_lag, 1, "a quarter of the longest clip", most=longest - 1)
-    report = _measured(sample, max_lag or min(longest // 4, LONGEST_LAG), seed)
+    report = _measured(sample, int(max_lag) if max_lag else min(longest // 4, LONGEST_LAG), seed)
     return dataclasses.replace(report, notes=tuple(_notes(report)))
 
 
@@ -216,12 +220,16 @@ def _measured(sample: Sample, max_lag: int, seed: int) -> DatasetReport:
     found = pooled_autocorrelation(clips, max_lag)
     order = max(1, min(max_lag, MOST_ORDER, n // 10))
     ar = pooled_ar(found.variance * found.values[: order + 1], n)
-    is_linear = found.p_value < SURE
+    is_linear = is_correlated(clips, found, seed)
+    is_sound = rate is not None and rate >= AUDIBLE
+    if not is_linear:
+        ar = dataclasses.replace(ar, order=0, coefficients=ar.coefficients[:0], sigma=math.sqrt(found.variance))
+    elif not is_sound:
+        ar = with_echo(clips, ar, max_lag)
     repeats = _period(clips, found, rate, seed) if is_linear else None
     # A memory without end is only looked for where an AR has found one.
     is_ended = is_linear and repeats is None and not ar.is_open
     information = mutual_information(clips, ar, information_lags(max_lag), seed)
-    is_sound = rate is not None and rate >= AUDIBLE
     return DatasetReport(
         name=sample.name,
         n_clips=sample.n_items,
@@ -235,13 +243,25 @@ def _measured(sample: Sample, max_lag: int, seed: int) -> DatasetReport:
         recording=_recording(clips, rate),
         correlation=found,
         lengths=correlation_lengths(found),
+        is_linear=is_linear,
         ar=ar,
         information=information,
         own=() if is_sound else own_lags(clips, ar, information, seed),
         period=repeats,
+        trend=_trend(clips),
         memory=fractional_order(some_clips(clips, seed), min(20, order)) if is_ended else None,
         spread=_spread(sample, max_lag),
     )
+
+
+def _trend(clips: list[np.ndarray]) -> float:
+    """The part of the variance that a straight line through each clip of some length explains; 0 where there are many clips."""
+    explained = whole = 0.0
+    for x in clips if len(clips) <= FEW_CLIPS else []:
+        d, t = x - x.mean(), np.arange(len(x)) - (len(x) - 1) / 2
+        explained += float(d @ t) ** 2 / max(float(t @ t), 1.0)
+        whole += float(d @ d)
+    return explained / whole if whole else 0.0
 
 
 def _period(clips: list[np.ndarray], found: Autocorrelation, rate: float | None, seed: int) -> Period | None:
@@ -271,7 +291,9 @@ def _spread(sample: Sample, max_lag: int) -> dict[str, Spread]:
     varied = [x for x in sample.clips if len(x) >= FEWEST_OF_CLIP and x.min() < x.max()]
     found = [pooled_autocorrelation([x], min(max_lag, len(x) // 4)) for x in varied]
     periods = [
-        _period([x], each, sample.sample_rate, 0) for x, each in zip(varied, found, strict=True) if each.p_value < SURE
+        _period([x], each, sample.sample_rate, 0)
+        for x, each in zip(varied, found, strict=True)
+        if is_correlated([x], each)
     ]
     lasting = [correlation_lengths(each).envelope for each in found]
     values: dict[str, list[float]] = {
@@ -314,6 +336,7 @@ def _past(report: DatasetReport) -> list[tuple[str, str]]:
     """The rows on how samples depend on their past."""
     ar, best = report.ar, report.information.strongest
     order = f"order {ar.order}" + (f" or more, {ar.short_order} for 95% of it" if ar.is_open else "")
+    order += f", and lag {ar.echo.lag:,} of what it leaves" if ar.echo else ""
     beyond = "none found"
     if best:
         beyond = f"up to {best[1]:.2g} bits, at lag {best[0]:,}; last seen at lag {report.information.significant[-1]:,} of {report.max_lag:,}"
@@ -350,7 +373,7 @@ def _between(report: DatasetReport) -> list[tuple[str, str]]:
 
 def _whole(report: DatasetReport) -> str:
     n = report.n_samples
-    seconds = "" if n is None or not report.sample_rate else f", {n / report.sample_rate:,.1f} s"
+    seconds = "" if n is None or not report.sample_rate else f", {n / report.channels / report.sample_rate:,.1f} s"
     total = "not counted" if n is None else f"{n:,}{seconds}"
     return total if report.n_used == n else f"{total}; measured on {report.n_used:,}"
 
@@ -364,6 +387,8 @@ def _range(report: DatasetReport) -> str:
 
 
 def _grid(held: Recording) -> str:
+    if held.n_values < FEW_VALUES:
+        return f"{held.n_values} different ones"
     if held.bits is None or held.step is None:
         return f"on no even grid, {held.n_values:,} different ones seen"
     return f"{held.bits:.3g} bits, in steps of {held.step:.4g}"
@@ -446,7 +471,8 @@ def _on_past(report: DatasetReport) -> list[str]:
 
 def _on_kind(report: DatasetReport) -> str:
     ar, best = report.ar, report.information.strongest
-    spared = f"an AR of order {ar.order} spares {ar.gain:.2f} bits a sample"
+    echo = f" with lag {ar.echo.lag:,} of what it leaves" if ar.echo else ""
+    spared = f"an AR of order {ar.order}{echo} spares {ar.gain:.2f} bits a sample"
     if best is None:
         return f"Linear: {spared}, and nothing beyond it was found."
     if not report.is_linear:
@@ -456,6 +482,10 @@ def _on_kind(report: DatasetReport) -> str:
 
 def _on_time(report: DatasetReport) -> list[str]:
     notes, end = [], report.lengths.envelope
+    if report.trend > TREND:
+        notes.append(
+            f"A trend: {report.trend:.0%} of the variance is a straight line in time, which makes everything else here look longer; take differences, x[1:] - x[:-1], and measure those."
+        )
     if report.period:
         kind = "Periodic" if report.period.voiced is None else "Pitched"
         notes.append(f"{kind}: it repeats after {_repeats(report)}.")

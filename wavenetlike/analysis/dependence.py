@@ -31,6 +31,14 @@ WINDOW = 10
 """Sokal's factor: how many of its own times a sum of correlations must reach over."""
 FIRST = 20
 """Lags tested together for correlation."""
+SURE = 0.001
+"""The part of series without dependence in which some is found."""
+ALIKE = 0.8
+"""Of the strongest echo: the nearest as strong as that is the one, those behind it are its own."""
+SHUFFLES = 999
+"""Orders of the samples that a correlation of few and unlike ones must be above."""
+HEAVY, ENOUGH = 5.0, 1000
+"""Kurtosis from which on shuffling is asked, unless the samples over it are as many."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +71,31 @@ class Autocorrelation:
         one = len(z) * float(erfc(z.max() / math.sqrt(2)))
         many = float(chdtrc(len(z[:FIRST]), np.square(z[:FIRST]).sum()))
         return min(1.0, 2 * min(one, many))
+
+
+def is_correlated(clips: Series, found: Autocorrelation, seed: int = 0) -> bool:
+    """Whether ρ is beyond what chance shows once in a thousand series.
+
+    By `Autocorrelation.p_value`, which supposes many samples that are much alike; where a few large ones make up most of the variance, the samples of each clip
+    are shuffled, too, and none of 999 orders may look as correlated (Fisher's permutation test).
+    """
+    if found.p_value >= SURE:
+        return False
+    arrays = pooled(clips, 1)
+    n, center = sum(map(len, arrays)), np.concatenate(arrays).mean()
+    kurtosis = sum(float(((x - center) ** 4).sum()) for x in arrays) / (n * found.variance**2)
+    if kurtosis < HEAVY or n / kurtosis > ENOUGH:
+        return True
+    rng = np.random.default_rng(seed)
+    n_lags = len(found.values) - 1
+    largest = together = True
+    for _ in range(SHUFFLES):
+        shuffled = autocovariance([rng.permutation(x) for x in arrays], n_lags, center)[1:] / found.variance
+        largest &= bool(np.abs(shuffled).max() < np.abs(found.values[1:]).max())
+        together &= bool(np.square(shuffled[:FIRST]).sum() < np.square(found.values[1:][:FIRST]).sum())
+        if not (largest or together):
+            return False
+    return True
 
 
 def autocovariance(clips: Series, n_lags: int, mean: float | None = None) -> np.ndarray:
@@ -140,8 +173,21 @@ def _added(parts: list[np.ndarray]) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
+class Echo:
+    """A sample further back than the order of an AR, of which what the AR leaves still knows by a straight line.
+
+    Args:
+        lag: how far back.
+        correlation: of what the AR leaves now and left then.
+    """
+
+    lag: int
+    correlation: float
+
+
+@dataclasses.dataclass(frozen=True)
 class PooledAR:
-    """The linear autoregression of clips, its order chosen by BIC.
+    """The linear autoregression of clips, its order chosen by BIC, and an echo from further back where there is one.
 
     Args:
         order: how many past samples pay for their parameter.
@@ -149,6 +195,7 @@ class PooledAR:
         sigma: root of the mean squared error, in the units of the series.
         gains: bits per sample that an AR of each order spares beside order 0, float64 (searched + 1,).
         partial: partial autocorrelations, partial[0] = 1, float64 (searched + 1,).
+        echo: a single lag beyond the order, whose weight pays, but not all those up to it.
     """
 
     order: int
@@ -156,11 +203,19 @@ class PooledAR:
     sigma: float
     gains: np.ndarray
     partial: np.ndarray
+    echo: Echo | None = None
 
     @property
     def gain(self) -> float:
-        """Bits per sample that the AR spares: ½·log₂ of the variance over that of the error."""
-        return float(self.gains[self.order])
+        """Bits per sample that the AR spares, with its echo: ½·log₂ of the variance over that of the error."""
+        return float(self.gains[self.order]) + (
+            0.0 if self.echo is None else -math.log2(1 - self.echo.correlation**2) / 2
+        )
+
+    @property
+    def reach(self) -> int:
+        """How many samples back it looks, the echo included."""
+        return self.order + (self.echo.lag if self.echo else 0)
 
     @property
     def searched(self) -> int:
@@ -175,7 +230,16 @@ class PooledAR:
     @property
     def short_order(self) -> int:
         """The smallest order that spares 95% of the bits."""
-        return int(np.argmax(self.gains >= 0.95 * self.gain))
+        return int(np.argmax(self.gains >= 0.95 * self.gains[self.order]))
+
+    def rests(self, clips: Series) -> list[np.ndarray]:
+        """What it leaves of each clip (time,) from sample ``reach`` on; nothing of a clip that is not longer. They must be around 0."""
+        filters = np.concatenate([[1.0], -self.coefficients])
+        left = [np.convolve(x, filters)[self.order : len(x)] for x in clips if len(x)]
+        if self.echo is None:
+            return left
+        lag, weight = self.echo.lag, self.echo.correlation
+        return [x[lag:] - weight * x[: max(0, len(x) - lag)] for x in left]
 
 
 def pooled_ar(covariance: np.ndarray, n: int) -> PooledAR:
@@ -201,6 +265,30 @@ def pooled_ar(covariance: np.ndarray, n: int) -> PooledAR:
         np.abs(np.log2(errors) / 2),
         partial,
     )
+
+
+def with_echo(clips: Series, ar: PooledAR, max_lag: int) -> PooledAR:
+    """The AR with its echo, if in fewer than one of a thousand series without one some lag up to ``max_lag`` had such a correlation.
+
+    BIC asks that every weight up to the last pays; of a season, whose only weight lies far back, that is too much.
+    """
+    from scipy.special import erfc
+
+    arrays = pooled(clips, 1)
+    center = np.concatenate(arrays).mean()
+    rests = ar.rests([x - center for x in arrays])
+    n_lags = min(max_lag, max(map(len, rests)) - 1)
+    if n_lags <= ar.order:
+        return ar
+    found = pooled_autocorrelation(rests, n_lags)
+    z = np.abs(found.values) * BAND / np.maximum(found.band, 1e-300)
+    is_sure = n_lags * erfc(z / math.sqrt(2)) < SURE
+    is_sure[: ar.order + 1] = False
+    if not is_sure.any():
+        return ar
+    size = np.where(is_sure, np.abs(found.values), 0)
+    lag = int(np.argmax(size >= ALIKE * size.max()))
+    return dataclasses.replace(ar, echo=Echo(lag, float(found.values[lag])))
 
 
 # How long it lasts

@@ -7,17 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wavenetlike.analysis.dependence import PooledAR, Series, pooled
+from wavenetlike.analysis.dependence import SURE, PooledAR, Series, pooled
 from wavenetlike.checks import check_int
 
-SURE = 0.001
-"""The part of series without any such dependence in which some lag is called significant."""
 MOST_SAMPLES = 500_000
 """Of all clips that pairs are taken from."""
 MOST_BINS = 16
 PER_CELL = 20
 """Pairs expected in a cell of the table, at least: fewer, and chi-square is no longer its distribution."""
-DENSE = 50
+DENSE = 100
 """Lags up to this one are all looked at; beyond it, ever fewer."""
 LONG = 200
 """Samples of a clip from which on it has a loudness of its own."""
@@ -61,12 +59,12 @@ class Information:
 
 
 def information_lags(max_lag: int, n: int = 30) -> np.ndarray:
-    """Lags 1 … 50, and ``n`` more from there to ``max_lag``, each as many times the one before; int64, rising.
+    """Lags 1 … 100, and ``n`` more from there to ``max_lag``, each as many times the one before; int64, rising.
 
     Raises:
         TypeError, ValueError: ``max_lag`` is below 1.
     """
-    check_int("max_lag", max_lag, 1, "50 are all looked at")
+    check_int("max_lag", max_lag, 1, "100 are all looked at")
     dense = np.arange(1, min(max_lag, DENSE) + 1)
     far = np.geomspace(DENSE, max(max_lag, DENSE), n + 1).round().astype(int)
     return np.unique(np.concatenate([dense, far[far <= max_lag]]))
@@ -99,13 +97,13 @@ def mutual_information(clips: Series, ar: PooledAR, lags: Sequence[int] | np.nda
     """
     arrays = some_clips(pooled(clips, 1), seed)
     scaled = _alike(arrays)
-    rests = _rests(scaled, ar)
+    rests = ar.rests(scaled)
     n_bins = _n_bins(sum(map(len, rests)) - int(max(lags)) * len(rests))
     past = _binned(scaled, n_bins)
     rest = _binned(rests, n_bins)
     used = [k for k in map(int, lags) if sum(max(0, len(x) - k) for x in rest) >= FEWEST_PAIRS]
     plain = [_bits(*_pairs(past, past, 0, k), n_bins) for k in used]
-    beyond = [_bits(*_pairs(rest, past, ar.order, k), n_bins) for k in used]
+    beyond = [_bits(*_pairs(rest, past, ar.reach, k), n_bins) for k in used]
     return Information(
         np.array(used, dtype=int),
         np.array([max(0.0, bits - bias) for bits, bias, *_ in plain]),
@@ -126,13 +124,13 @@ def own_lags(clips: Series, ar: PooledAR, information: Information, seed: int = 
         information: what that found.
     """
     scaled = _alike(some_clips(pooled(clips, 1), seed))
-    rests = _rests(scaled, ar)
+    rests = ar.rests(scaled)
     n_bins = _n_bins(sum(map(len, rests)))
     past, own = _binned(scaled, n_bins), list[int]()
     lags = information.significant
     while len(lags) and len(own) < MOST_OWN:
         rest = _binned(rests, n_bins)
-        found = {int(k): _bits(*_pairs(rest, past, ar.order, int(k)), n_bins) for k in lags}
+        found = {int(k): _bits(*_pairs(rest, past, ar.reach, int(k)), n_bins) for k in lags}
         sure = {
             k: bits - bias
             for k, (bits, bias, *_) in found.items()
@@ -143,14 +141,8 @@ def own_lags(clips: Series, ar: PooledAR, information: Information, seed: int = 
         if best is None or best in own:
             break
         own.append(best)
-        rests = _without(rests, scaled, past, ar.order, best)
+        rests = _without(rests, scaled, past, ar.reach, best)
     return tuple(sorted(own))
-
-
-def _rests(scaled: list[np.ndarray], ar: PooledAR) -> list[np.ndarray]:
-    """What the AR leaves of each clip, from its order-th sample on."""
-    filters = np.concatenate([[1.0], -ar.coefficients])
-    return [np.convolve(x, filters)[ar.order : len(x)] for x in scaled]
 
 
 def _n_bins(n: int) -> int:
@@ -182,11 +174,20 @@ def _without(
 
 
 def _alike(arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """Every clip around 0 and as loud as the others; short ones, whose own mean would bind their samples, by those of all."""
+    """Every clip around 0 and as loud as the others; short ones, whose own middle would bind their samples, by those of all.
+
+    By median and mean absolute difference, which a single large sample does not move.
+    """
     whole = np.concatenate(arrays)
-    mean, scale = whole.mean(), whole.std()
-    varied = [x for x in arrays if x.min() < x.max()]
-    return [(x - x.mean()) / x.std() if len(x) >= LONG else (x - mean) / scale for x in varied]
+    middle, size = _middle(whole)
+    varied = [(x, *_middle(x)) for x in arrays if x.min() < x.max()]
+    return [(x - own) / spread if len(x) >= LONG else (x - middle) / size for x, own, spread in varied]
+
+
+def _middle(x: np.ndarray) -> tuple[float, float]:
+    """The median, and the mean distance from it."""
+    middle = float(np.median(x))
+    return middle, float(np.abs(x - middle).mean())
 
 
 def _binned(arrays: list[np.ndarray], n_bins: int) -> list[np.ndarray]:

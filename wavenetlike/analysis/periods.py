@@ -56,6 +56,8 @@ def period(found: Autocorrelation, longest: int) -> Period | None:
         longest: samples of the longest clip; a third of it is the longest period believed.
     """
     most = min(len(found.values) - 2, longest // 3)
+    if most < 2:
+        return None
     if plain := _repeats(found.level, found.pairs, most, LEAST):
         return plain
     level = found.level

@@ -44,7 +44,7 @@ class Probe:
     def __init__(self, module: nn.Module, channels: int | None, levels: int | None, seed: int):
         check_module(module)
         check_seed(seed)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(int(seed))
         self.module = _copied(module)
         self.opened = _opened(self.module, self.generator)
         self.channels, self.levels = _inputs(module, channels, levels)

@@ -23,8 +23,8 @@ STRETCH = 40_000
 MOST_STRETCHES = 16
 LEAST = 10
 """Samples without which nothing can be said."""
-LARGEST = 1e100
-"""What squares can still be taken of."""
+LARGEST = 1e70
+"""What fourth powers can still be taken of, and of its inverse."""
 SOURCES = "a list or tensor of numbers, waveforms, or items that begin with one: try bundled_clips() or sunspots()"
 
 
@@ -89,6 +89,10 @@ class _Rate:
         self.value, self.told = value, "sample_rate" if value else ""
 
     def add(self, rate: int, number: int) -> None:
+        if rate < 0:
+            raise ValueError(
+                f"Clip {number} has {rate} samples a second; a sample rate is above 0, or 0 where it is not known: check how it was read."
+            )
         if rate and self.value and rate != self.value:
             raise ValueError(
                 f"Clip {number} has {rate} samples a second, and {self.told} says {self.value:g}; lags in samples need one rate: read the clips by Waveforms(…, sample_rate={self.value:g})."
@@ -137,11 +141,15 @@ def _clip(item: object, number: int) -> tuple[np.ndarray, int]:
     if isinstance(item, (list, tuple)) and item and not isinstance(item[0], Real):
         try:
             item, rate, *_ = parts(item)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise TypeError(
                 f"Clip {number} comes with {item[1]!r}, which is no sample rate; an item is (waveform, sample_rate, label, speaker): pass the waveforms alone."
             ) from None
     array = _array(item, number)
+    if array.ndim == 2 and array.shape[1] == 1 and len(array) >= LEAST:
+        raise ValueError(
+            f"Clip {number} has shape {array.shape}, as many channels of one sample each; it must be (time,) or (channels, time): try x[:, 0], or x.T."
+        )
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(
             f"Clip {number} has shape {array.shape}; it must be (time,) or (channels, time), with at least one sample: check how it was read."
@@ -152,7 +160,7 @@ def _clip(item: object, number: int) -> tuple[np.ndarray, int]:
         )
     if np.abs(array).max() > LARGEST:
         raise ValueError(
-            f"Clip {number} reaches {np.abs(array).max():.3g}, whose square is no number any more; it must stay below {LARGEST:g}: try another unit."
+            f"Clip {number} reaches {np.abs(array).max():.3g}, whose powers are no numbers any more; it must stay below {LARGEST:g}: try another unit."
         )
     return np.atleast_2d(array), rate
 

@@ -57,15 +57,16 @@ def _measured(source: Source, options: argparse.Namespace) -> DatasetReport:
     )
     notes = (*source.notes, *report.notes)
     if source.n_files:
+        own = f"Measured on {report.n_measured:,} of {report.n_clips:,} clips"
         drawn = f"Measured on {report.n_measured:,} of {source.n_files:,} clips, drawn at random."
         report = dataclasses.replace(report, n_clips=source.n_files, n_samples=None)
-        notes = (drawn, *notes)
+        notes = (drawn, *(note for note in notes if not note.startswith(own)))
     return dataclasses.replace(report, name=source.name, notes=notes)
 
 
 def analyze_command(options: argparse.Namespace) -> int:
     """``wavenetlike analyze``; the exit status."""
-    _check_target(options.html)
+    _check_target(options.html, options.path)
     report = _measured(_source(options), options)
     if options.html:
         _write_page(options.html, f"Dataset: {report.name}", _on_data(report))
@@ -75,8 +76,8 @@ def analyze_command(options: argparse.Namespace) -> int:
 
 def suggest_command(options: argparse.Namespace) -> int:
     """``wavenetlike suggest``; the exit status."""
-    _check_target(options.html)
-    _check_target(options.save)
+    _check_target(options.html, options.path)
+    _check_target(options.save, options.path, options.html)
     check_wishes(options.budget, options.parameters, LEVELS if options.levels is None else options.levels, options.seed)
     source = _source(options)
     levels = _levels(options.levels, source.items)
@@ -113,7 +114,8 @@ def _train_line(best: Suggestion, options: argparse.Namespace) -> str:
     usual = json.loads(WaveNetConfig().to_json())
     own = {name: value for name, value in fields.items() if value != usual[name]}
     words = ["wavenetlike", "train", "--config", options.save or json.dumps(own)]
-    words += ["--data", options.path] if options.path else []
+    words += [f"--data={options.path}"] if options.path and options.path.startswith("-") else []
+    words += ["--data", options.path] if options.path and not options.path.startswith("-") else []
     for name, value in best.recipe.items():
         words += ["--" + name.replace("_", "-"), str(value)]
     return shlex.join(words)
@@ -132,10 +134,12 @@ def _json(content: dict[str, Any]) -> str:
     return json.dumps(content, allow_nan=False)
 
 
-def _check_target(name: str | None) -> None:
-    """Refuse a file that could not be written, before anything is measured."""
+def _check_target(name: str | None, *others: str | None) -> None:
+    """Refuse a file that could not be written, or that is one of the others, before anything is measured."""
     if name is None:
         return
+    if same := [other for other in others if other and Path(other).resolve() == Path(name).resolve()]:
+        raise ValueError(f"{name!r} is also {same[0]!r}, which would be lost; write to another file.")
     path = Path(name)
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"There is no folder {str(path.parent)!r} to write {path.name!r} into; make it first.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import sys
 import warnings
@@ -92,7 +93,13 @@ def _last_column(path: Path) -> np.ndarray:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{str(path)!r} is no text in UTF-8; write a series as one number a line.") from error
-    lines = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip() and line.lstrip()[0] != "#"]
+    kept = [(i, line) for i, line in enumerate(text.rstrip().split("\n"), 1) if line.lstrip()[:1] != "#"]
+    lines = [(i, line) for i, line in kept if line.strip()]
+    for i, line in kept:
+        if lines and i > lines[0][0] and not line.strip():
+            raise ValueError(
+                f"Line {i} of {str(path)!r} is empty; a series has a number in every line: write what is missing, or take the line out."
+            )
     rows = list(zip([i for i, _ in lines], _cells([line for _, line in lines]), strict=True))
     if rows and _number(rows[0][1][-1]) is None:  # its header
         del rows[0]
@@ -100,6 +107,10 @@ def _last_column(path: Path) -> np.ndarray:
         if _number(row[-1]) is None or len(row) != len(rows[0][1]):
             raise ValueError(
                 f"Line {i} of {str(path)!r} has {len(row)} columns and ends in {row[-1]!r}; a series is one number a line, or the last of as many columns in every line, below a header or none."
+            )
+        if not math.isfinite(_number(row[-1]) or 0):
+            raise ValueError(
+                f"Line {i} of {str(path)!r} ends in {row[-1]!r}; all numbers must be finite: write what is missing, or take the line out."
             )
     return np.array([_number(row[-1]) for _, row in rows], dtype=np.float64)
 

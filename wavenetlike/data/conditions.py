@@ -106,7 +106,7 @@ class Conditions:
                 raise ValueError(
                     f"shuffled has {part!r}, of which the clips that were passed ({n}) have but one; there must be others to take them from: pass more clips, or leave it out."
                 )
-            order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+            order = torch.randperm(n, generator=torch.Generator().manual_seed(int(seed)))
             other = torch.empty_like(order)
             other[order] = order.roll(1)
             if part == "frames":

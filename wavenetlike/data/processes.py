@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from numbers import Real
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -153,7 +154,7 @@ def threshold_ar(n: int, lag: int = 1, noise: float = 0.1, seed: int | None = No
 
 
 def _numbers(name: str, values: Sequence[float], example: str) -> list[float]:
-    numbers = values.tolist() if isinstance(values, Tensor) else values
+    numbers = values.tolist() if isinstance(values, (Tensor, np.ndarray)) else values
     if not isinstance(numbers, Sequence) or not all(isinstance(x, Real) for x in numbers):
         raise TypeError(f"{name}={values!r} is no list of numbers; pass one: try {example}.")
     if not all(math.isfinite(as_float(x)) for x in numbers):
@@ -171,7 +172,7 @@ def _generator(seed: int | None) -> torch.Generator | None:
     if seed is None:
         return None
     check_seed(seed)
-    return torch.Generator().manual_seed(seed)
+    return torch.Generator().manual_seed(int(seed))
 
 
 def _noise(n: int, seed: int | None) -> Tensor:

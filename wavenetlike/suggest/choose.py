@@ -29,6 +29,8 @@ FEWEST_STEPS = 50
 """Steps without which nothing is learned, whatever the budget."""
 PER_PARAMETER = 2
 """Samples to learn from for each parameter, at least."""
+LONGEST = 366 * 24 * 3600
+"""Seconds of a budget."""
 LEARNING_RATE = 6e-3
 
 
@@ -48,7 +50,7 @@ def suggest(
 
     Args:
         data: what `analyze_dataset` takes, or its report.
-        budget: seconds of training on this machine, above 0.
+        budget: seconds of training on this machine, above 0, at most a year.
         parameters: at most so many; None: as the budget and the data say.
         levels: µ-law codes, 2 … 65,536.
         seed: of the analysis and of the probe's weights, 0 … 2³² - 1.
@@ -57,6 +59,7 @@ def suggest(
         TypeError, ValueError: as `analyze_dataset`, or an argument out of its range.
     """
     check_wishes(budget, parameters, levels, seed)
+    seed = int(seed)
     report = data if isinstance(data, DatasetReport) else analyze_dataset(data, seed=seed)
     found = [_sized(span, report, float(budget), parameters, levels, seed) for span in spans(report)]
     most = parameters or math.inf
@@ -71,6 +74,8 @@ def check_wishes(budget: float, parameters: int | None, levels: int, seed: int) 
         TypeError, ValueError: one of them is out of its range.
     """
     check_positive("budget", budget, "300 seconds")
+    if budget > LONGEST:
+        raise ValueError(f"budget={budget} seconds are more than a year; it must be at most {LONGEST:,}: try 3600.")
     check_int("levels", levels, 2, "256 are WaveNet's", MOST_LEVELS)
     check_seed(seed)
     if parameters is not None:

@@ -19,7 +19,7 @@ MADE = 400
 
 def step_seconds(config: WaveNetConfig, window: int, seed: int = 0) -> float:
     """Seconds of a training step of one window, the median of four, on noise: what is learned makes it neither slower nor faster."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     noise = 0.3 * torch.randn(1, config.receptive_field + window, generator=generator)
     model, clock = built(config, seed), _Clock()
     train(model, [(noise.clamp(-1, 1), 16000, "", "")], steps=STEPS + 1, window=window, watch=clock, progress=False)
@@ -40,7 +40,7 @@ def samples_per_second(config: WaveNetConfig, seed: int = 0) -> float:
 def built(config: WaveNetConfig, seed: int) -> WaveNet:
     """A model with weights of its own chance, which leaves that of others alone."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(int(seed))
         return WaveNet(config)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sqlite3
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -72,8 +73,9 @@ def search(
         trials: how many in all, at least 1, those that ``storage`` holds and those that were stopped early included.
         seconds: after which the search ends, above 0, though not before one model is trained to its end; None: only after all trials.
         steps: of each training, at least 1. What is best after few need not be best after many.
-        parameters: at most so many, and never more than one for every second sample, as `suggest` has it. A model that would have more is narrowed.
-        storage: a file where the search is kept; the same call goes on from there, and with more ``trials`` beyond. None: it is not kept.
+        parameters: at most so many, and never more than one for every second sample, as `suggest` has it. A model that would have more is narrowed,
+            at most to the narrowest that `suggest` knows.
+        storage: a file of its own where the search is kept; the same call goes on from there, and with more ``trials`` beyond. None: it is not kept.
         held_out: clips to judge by; None: those of `data.hold_out`, at most 20 of them, which are not trained on.
         seed: of the choices, the weights and the windows, 0 … 2³² - 1.
         progress: show a bar.
@@ -278,7 +280,21 @@ def _checked_path(storage: object) -> Path | None:
         )
     if "://" in str(storage) or not str(storage) or Path(storage).is_dir():
         raise ValueError(f"storage={str(storage)!r} is no file; pass the path of one: try storage='search.db'.")
-    return Path(storage).absolute()
+    path = Path(storage).expanduser().absolute()
+    if path.exists() and path.stat().st_size and "studies" not in (names := _tables(path)):
+        raise ValueError(
+            f"The file {str(path)!r} holds {', '.join(names[:3]) or 'something else'}, and no search; nothing is written into it: pass another one as storage."
+        )
+    return path
+
+
+def _tables(path: Path) -> list[str]:
+    """The names of a SQLite file's tables; none of another file."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            return [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    except sqlite3.DatabaseError:
+        return []
 
 
 @contextlib.contextmanager
@@ -350,14 +366,17 @@ def _go_on(optuna: Any, study: Any, task: Task, trials: int, deadline: float, pr
     """Try until there are so many, or time or the user ends it."""
     from tqdm.auto import tqdm
 
-    n = len(_finished(optuna, study))
-    with tqdm(total=max(trials, n), initial=n, desc="search", unit="trial", disable=not progress) as bar:
+    begun = len(_finished(optuna, study))
+    with tqdm(total=max(trials, begun), initial=begun, desc="search", unit="trial", disable=not progress) as bar:
         try:
             while _is_next(optuna, study, task, trials, deadline, bar):
                 bar.update()
         except (KeyboardInterrupt, Stopped):
             if time.monotonic() < deadline:
                 print(f"Stopped after {len(_finished(optuna, study))} trials; what they found is kept.")
+                return
+    if (n := len(_finished(optuna, study))) == begun < trials:
+        print(f"No further trial ended in time, and there are {n}; pass more seconds, or fewer steps.")
 
 
 def _is_next(optuna: Any, study: Any, task: Task, trials: int, deadline: float, bar: Any) -> bool:

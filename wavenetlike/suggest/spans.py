@@ -11,6 +11,12 @@ DETAIL = (0.010, 0.020)
 """Seconds of a waveform's own detail: a period of a voice, and how its throat rings after each of them."""
 PHONES = (0.200, 0.300)
 """Seconds in which a speaker passes from one sound into the next."""
+LEAST_SWINGING = 2
+"""Order from which on an AR swings by itself."""
+FEWEST_SWINGS, LASTING = 4, 0.7
+"""Periods within the lags, and the part of the first peak that the last of them keeps, for swings to last."""
+STRAIGHT = 0.9
+"""Of the variance: a trend that hides everything else."""
 LONGEST_KERNEL = 32
 """Taps up to which one layer that sees all of Δ at once costs no more than a stack."""
 
@@ -48,29 +54,53 @@ def spans(report: DatasetReport) -> list[Span]:
     if report.sample_rate and report.sample_rate >= AUDIBLE:
         return _of_sound(report, report.sample_rate)
     # Swings that do not die out are no AR's own; those that do are in its roots, and need no more than its order.
-    if report.period and (report.ar.is_open or report.lengths.envelope is None):
+    if report.period and (_is_lasting(report, report.period.samples) or report.ar.reach < LEAST_SWINGING):
         return _of_seasons(report, report.period.samples)
     if report.memory or report.ar.is_open:
         return _without_end(report)
     return _of_order(report)
 
 
+def _is_lasting(report: DatasetReport, period: float) -> bool:
+    """Whether the swings do not die out within the lags looked at: there is no end, or the last peak is about as high as the first."""
+    if report.ar.is_open or report.lengths.envelope is None:
+        return True
+    n = int(0.9 * report.max_lag / period)
+    width = max(1, round(period / 8))
+    level = report.correlation.level
+    first, last = (level[round(i * period) - width : round(i * period) + width + 1].max() for i in (1, max(n, 1)))
+    return n >= FEWEST_SWINGS and bool(last > LASTING * first)
+
+
 def _of_order(report: DatasetReport) -> list[Span]:
     """Of a series whose memory ends within the lags looked at."""
-    straight = report.ar.order if report.is_linear else 0
+    ar, straight, bent = report.ar, report.ar.reach, report.own
     reasons = []
-    if straight:
+    if ar.echo:
+        before = f"the {ar.order} newest samples" if ar.order else "the newest samples"
         reasons.append(
-            f"A linear AR of order {straight} is the best by BIC and spares {report.ar.gain:.2f} bits a sample: as many past samples pay for their weight."
+            f"Beside {before} lag {ar.echo.lag:,} tells something by itself, with a correlation of {ar.echo.correlation:.2f} of what is left: together they spare {ar.gain:.2f} bits a sample."
         )
-    if bent := report.own:
+    elif straight:
+        reasons.append(
+            f"A linear AR of order {straight} is the best by BIC and spares {ar.gain:.2f} bits a sample: as many past samples pay for their weight."
+        )
+    if report.trend > STRAIGHT:
+        reasons.append(
+            f"A straight line in time makes up {report.trend:.0%} of the variance, and hides what else there is: take differences, x[1:] - x[:-1], and ask again."
+        )
+        bent = ()
+    if bent:
         reasons.append(
             f"{f'Lag {bent[0]} tells' if len(bent) == 1 else 'Lags ' + ', '.join(map(str, bent)) + ' tell'} what no straight line sees; a network with a nonlinearity learns it, a linear AR does not."
         )
     delta = max([straight, *bent, 1])
     if report.period:
+        by = (
+            "an AR with complex roots swings by itself" if delta < report.period.samples else "they reach over a period"
+        )
         reasons.append(
-            f"It repeats after about {report.period.samples:.4g} samples, which these {delta} know of: an AR with complex roots swings by itself."
+            f"It repeats after about {report.period.samples:.4g} samples, which these {delta:,} know of: {by}."
         )
     exact = Span(delta, (*reasons, f"So Δ = {delta}, and nothing further back was seen to help."), exact=True)
     twice = Span(
@@ -83,10 +113,10 @@ def _of_order(report: DatasetReport) -> list[Span]:
 def _of_seasons(report: DatasetReport, period: float) -> list[Span]:
     """Of a series that repeats itself without end."""
     season, linear = math.ceil(period), report.ar.short_order
-    delta = max(season + 1, linear)
+    delta = max(season + 1, linear, report.ar.reach if report.ar.echo else 0)
     reasons = (
         f"It repeats after {period:.4g} samples, as far as was looked, so Δ must cover a season: the sample of a season ago tells of the next one.",
-        f"Of {report.ar.gain:.2f} bits that a linear AR spares, the last {linear} samples give 95%.",
+        f"Of {report.ar.gain:.2f} bits that a linear AR spares, the last {delta if report.ar.echo else linear:,} samples give 95%.",
     )
     two = Span(
         max(2 * season + 1, delta + 1),
@@ -123,7 +153,19 @@ def _of_sound(report: DatasetReport, rate: float) -> list[Span]:
     """Of sound: its detail, then its phones."""
     pitch = report.period.samples if report.period else 0.0
     ms = 1000 / rate
+    longest = report.longest - 1
     detail = min(max(DETAIL[0] * rate, 2 * pitch), DETAIL[1] * rate)
+    if detail > longest:
+        near = max(1, report.ar.short_order)
+        return [
+            Span(
+                min(near, longest),
+                (
+                    f"The longest clip has {report.longest:,} samples, fewer than the 10 to 20 ms that a waveform's detail takes.",
+                    f"{near} samples give 95% of what a linear AR spares; longer clips would say more.",
+                ),
+            )
+        ]
     heard = f", and a period of the voice lasts {pitch * ms:.1f} ms" if pitch else ""
     short = Span(
         round(detail),
@@ -141,7 +183,7 @@ def _of_sound(report: DatasetReport, rate: float) -> list[Span]:
         ),
         n_blocks=3,
     )
-    return [short, long]
+    return [short, long] if long.delta <= longest else [short]
 
 
 def _seen(report: DatasetReport, ms: float) -> str:
