@@ -73,6 +73,7 @@ PROCESSES = [
     Process("sines of 12 and 31 samples, noise 0.1", lambda s: sines([12, 31], 4000, seed=s), "longer than 31, at most 93", covers(31)),
     Process("seasonal AR, 24 samples, 0.8", lambda s: seasonal_ar(24, 0.8, 3000, seed=s), "Δ = 24", delta_is(24)),
     Process("the same times an AR(1), 0.5", lambda s: seasonal_ar(24, 0.8, 3000, ar=0.5, seed=s), "Δ = 25", delta_is(25)),
+    Process("seasonal AR, 300 samples, 0.3", lambda s: seasonal_ar(300, 0.3, 10_000, seed=s), "Δ = 300", delta_is(300)),
     Process("long memory, d = 0.4", lambda s: long_memory(0.4, 4000, seed=s), "says that it sees no end", is_called_endless),
     Process("threshold AR, lag 1", lambda s: threshold_ar(2000, seed=s), "Δ = 1, and no correlation", is_nonlinear(1)),
     Process("threshold AR, lag 3", lambda s: threshold_ar(4000, lag=3, seed=s), "Δ = 3, and no correlation", is_nonlinear(3)),

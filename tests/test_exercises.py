@@ -2,7 +2,7 @@
 
 import pytest
 
-from wavenetlike.exercises import check
+from wavenetlike.exercises import check, strangers
 
 
 def test_no_answer_yet(capsys):
@@ -31,3 +31,12 @@ def test_an_answer_of_another_kind_is_no_crash(hint, capsys):
     (said,) = capsys.readouterr().out.splitlines()
     assert said.startswith("That is no answer of the kind that was asked for: ")
     assert len(said) > 55
+
+
+def test_strangers_are_four_series_of_one_length_that_stay_the_same():
+    first, again = strangers(), strangers()
+    assert list(first) == ["A", "B", "C", "D"]
+    for name, series in first.items():
+        assert series.shape == (24_000,)
+        assert 0.97 < series.abs().max() < 1
+        assert series.equal(again[name])

@@ -7,6 +7,7 @@ import json
 import math
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 import torch
 from helpers import refused
@@ -247,6 +248,12 @@ def test_times_are_measured_and_chance_is_left_alone():
         assert each.real_time_factor is None
     wide, narrow = shape(Span(256, ("Why.",)), 64, 256, 10**6), shape(Span(256, ("Why.",)), 4, 256, 10**6)
     assert probe.step_seconds(wide, 4000) > probe.step_seconds(narrow, 4000)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_measures_where_nothing_else_is_trained(mode):
+    with mode():
+        assert suggest(ar_process([0.5], 500, seed=0), levels=4, seed=np.int64(3))[0].delta == 1
 
 
 def test_an_interrupt_ends_the_measuring(monkeypatch):

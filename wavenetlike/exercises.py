@@ -1,9 +1,13 @@
-"""What a notebook says to a student's answer."""
+"""What a notebook asks a student, and what it says to the answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+
+from torch import Tensor
+
+from wavenetlike.data import ar_process, seasonal_ar, threshold_ar
 
 
 def check(answer: Any, hint: Callable[[Any], str]) -> None:
@@ -19,3 +23,14 @@ def check(answer: Any, hint: Callable[[Any], str]) -> None:
         print(
             f"That is no answer of the kind that was asked for: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
         )
+
+
+def strangers() -> dict[str, Tensor]:
+    """Four series that a student knows nothing about, float32 (24000,) each within ±0.98. Used in notebooks/06_choosing_a_model.ipynb."""
+    rules = {
+        "A": seasonal_ar(12, 0.75, 24_000, seed=1),
+        "B": threshold_ar(24_000, lag=3, seed=0),
+        "C": ar_process([1.6, -0.9], 24_000, seed=0),
+        "D": ar_process([], 24_000, seed=0),
+    }
+    return {name: (0.98 * x / x.abs().max()).float() for name, x in rules.items()}

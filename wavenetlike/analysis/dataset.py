@@ -13,6 +13,7 @@ from torch import Tensor
 
 from wavenetlike.analysis import recording
 from wavenetlike.analysis.dependence import (
+    SURE,
     Autocorrelation,
     CorrelationLengths,
     PooledAR,
@@ -291,9 +292,7 @@ def _spread(sample: Sample, max_lag: int) -> dict[str, Spread]:
     varied = [x for x in sample.clips if len(x) >= FEWEST_OF_CLIP and x.min() < x.max()]
     found = [pooled_autocorrelation([x], min(max_lag, len(x) // 4)) for x in varied]
     periods = [
-        _period([x], each, sample.sample_rate, 0)
-        for x, each in zip(varied, found, strict=True)
-        if is_correlated([x], each)
+        _period([x], each, sample.sample_rate, 0) for x, each in zip(varied, found, strict=True) if each.p_value < SURE
     ]
     lasting = [correlation_lengths(each).envelope for each in found]
     values: dict[str, list[float]] = {

@@ -35,8 +35,8 @@ SURE = 0.001
 """The part of series without dependence in which some is found."""
 ALIKE = 0.8
 """Of the strongest echo: the nearest as strong as that is the one, those behind it are its own."""
-SHUFFLES = 999
-"""Orders of the samples that a correlation of few and unlike ones must be above."""
+SHUFFLES, SHUFFLED = 999, 30_000_000
+"""Orders of the samples that a correlation of few and unlike ones must be above, and how many samples are put in order at most."""
 HEAVY, ENOUGH = 5.0, 1000
 """Kurtosis from which on shuffling is asked, unless the samples over it are as many."""
 
@@ -76,8 +76,9 @@ class Autocorrelation:
 def is_correlated(clips: Series, found: Autocorrelation, seed: int = 0) -> bool:
     """Whether ρ is beyond what chance shows once in a thousand series.
 
-    By `Autocorrelation.p_value`, which supposes many samples that are much alike; where a few large ones make up most of the variance, the samples of each clip
-    are shuffled, too, and none of 999 orders may look as correlated (Fisher's permutation test).
+    By `Autocorrelation.p_value`, which supposes many samples that are much alike. Where a few large ones make up most of the variance, the samples
+    of each clip are shuffled, too, and none of 999 orders may show a larger ρ (Fisher's permutation
+    test; of more than 30,000 samples fewer orders, so that it ends).
     """
     if found.p_value >= SURE:
         return False
@@ -89,7 +90,7 @@ def is_correlated(clips: Series, found: Autocorrelation, seed: int = 0) -> bool:
     rng = np.random.default_rng(seed)
     n_lags = len(found.values) - 1
     largest = together = True
-    for _ in range(SHUFFLES):
+    for _ in range(min(SHUFFLES, SHUFFLED // n + 1)):
         shuffled = autocovariance([rng.permutation(x) for x in arrays], n_lags, center)[1:] / found.variance
         largest &= bool(np.abs(shuffled).max() < np.abs(found.values[1:]).max())
         together &= bool(np.square(shuffled[:FIRST]).sum() < np.square(found.values[1:][:FIRST]).sum())

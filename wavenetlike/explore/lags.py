@@ -12,6 +12,7 @@ import traitlets
 from torch import Tensor
 
 from wavenetlike.analysis import autocorrelation
+from wavenetlike.analysis.dependence import BAND
 from wavenetlike.checks import check_int, check_positive, check_series
 from wavenetlike.data import ar2_process, sunspots
 from wavenetlike.explore.drawn import Drawn, source
@@ -27,8 +28,6 @@ MOST_SENT = 100_000
 """Samples that the page gets, of all series together: the notebook keeps them, too."""
 FINEST = 999
 """A sample is sent as one of 0 … 999 from the lowest to the highest: finer than the pixels, and short as a text."""
-BAND = 1.96
-"""95% of a normal distribution lie within so many standard deviations."""
 
 
 class LagsExplorer(Drawn):

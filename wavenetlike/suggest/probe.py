@@ -17,12 +17,14 @@ MADE = 400
 """Samples that are timed."""
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def step_seconds(config: WaveNetConfig, window: int, seed: int = 0) -> float:
     """Seconds of a training step of one window, the median of four, on noise: what is learned makes it neither slower nor faster."""
     generator = torch.Generator().manual_seed(int(seed))
     noise = 0.3 * torch.randn(1, config.receptive_field + window, generator=generator)
-    model, clock = built(config, seed), _Clock()
-    train(model, [(noise.clamp(-1, 1), 16000, "", "")], steps=STEPS + 1, window=window, watch=clock, progress=False)
+    clips, clock = [(noise.clamp(-1, 1), 16000, "", "")], _Clock()
+    train(built(config, seed), clips, steps=STEPS + 1, window=window, watch=clock, progress=False)
     if len(clock.times) <= STEPS:
         raise KeyboardInterrupt  # which training takes for the wish to end it, and nothing else
     return statistics.median(b - a for a, b in zip(clock.times[:-1], clock.times[1:], strict=True))
