@@ -335,7 +335,7 @@ def _past(report: DatasetReport) -> list[tuple[str, str]]:
     """The rows on how samples depend on their past."""
     ar, best = report.ar, report.information.strongest
     order = f"order {ar.order}" + (f" or more, {ar.short_order} for 95% of it" if ar.is_open else "")
-    order += f", and lag {ar.echo.lag:,} of what it leaves" if ar.echo else ""
+    order += f" and lag {ar.echo.lag:,}" if ar.echo else ""
     beyond = "none found"
     if best:
         beyond = f"up to {best[1]:.2g} bits, at lag {best[0]:,}; last seen at lag {report.information.significant[-1]:,} of {report.max_lag:,}"
@@ -470,7 +470,7 @@ def _on_past(report: DatasetReport) -> list[str]:
 
 def _on_kind(report: DatasetReport) -> str:
     ar, best = report.ar, report.information.strongest
-    echo = f" with lag {ar.echo.lag:,} of what it leaves" if ar.echo else ""
+    echo = f" and lag {ar.echo.lag:,}" if ar.echo else ""
     spared = f"an AR of order {ar.order}{echo} spares {ar.gain:.2f} bits a sample"
     if best is None:
         return f"Linear: {spared}, and nothing beyond it was found."

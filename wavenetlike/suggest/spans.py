@@ -77,9 +77,9 @@ def _of_order(report: DatasetReport) -> list[Span]:
     ar, straight, bent = report.ar, report.ar.reach, report.own
     reasons = []
     if ar.echo:
-        before = f"the {ar.order} newest samples" if ar.order else "the newest samples"
+        left = f" of what a linear AR of order {ar.order} leaves" if ar.order else ""
         reasons.append(
-            f"Beside {before} lag {ar.echo.lag:,} tells something by itself, with a correlation of {ar.echo.correlation:.2f} of what is left: together they spare {ar.gain:.2f} bits a sample."
+            f"Lag {ar.echo.lag:,} tells something by itself, a correlation of {ar.echo.correlation:.2f}{left}, as of a season; with it a linear model spares {ar.gain:.2f} bits a sample."
         )
     elif straight:
         reasons.append(
