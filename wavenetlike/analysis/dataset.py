@@ -151,6 +151,14 @@ class DatasetReport:
         return len(self.correlation.values) - 1
 
     @property
+    def strongest_partial(self) -> str:
+        """The partial autocorrelations in words: the strongest, and how many are beyond what 95% of white noise shows."""
+        partial = self.ar.partial[1:]
+        k = int(np.argmax(np.abs(partial)))
+        n_outside = int((np.abs(partial) > self.correlation.band[1 : len(partial) + 1]).sum())
+        return f"{partial[k]:.2f} at order {k + 1}, the strongest; {n_outside} of {len(partial)} outside the band of white noise"
+
+    @property
     def is_nonlinear(self) -> bool:
         """Whether the past tells more than a linear AR can use, as certain as `is_linear`."""
         return len(self.information.significant) > 0
@@ -352,12 +360,17 @@ def _lasting(report: DatasetReport) -> list[tuple[str, str]]:
     if not report.is_linear:
         return [("correlation", "none beyond chance")]
     ends = report.lengths
-    summed = "no end found" if ends.integrated is None else _samples(report, ends.integrated)
-    return [
-        ("correlation above 1/e", _lag(report, ends.envelope)),
-        ("correlation above chance", _lag(report, ends.band)),
-        ("correlation, integrated", summed),
+    rules = [
+        ("above 1/e", ends.envelope, "for so long samples look alike"),
+        ("above chance", ends.band, "so far back a straight line sees anything"),
+        ("integrated", ends.integrated, "as many tell no more of the mean than one that stands alone"),
     ]
+    none = f"no end within {report.max_lag:,} samples"
+    found = [
+        (f"correlation {rule}", none if length is None else f"{_samples(report, length)}: {meaning}")
+        for rule, length, meaning in rules
+    ]
+    return [*found, ("partial autocorrelation", report.strongest_partial)]
 
 
 def _between(report: DatasetReport) -> list[tuple[str, str]]:
@@ -395,10 +408,6 @@ def _grid(held: Recording) -> str:
 
 def _level(report: DatasetReport, level: float) -> str:
     return f"{recording.decibels(level):.1f} dBFS" if report.is_waveform else _short(level)
-
-
-def _lag(report: DatasetReport, lag: int | None) -> str:
-    return f"no end within {report.max_lag:,} samples" if lag is None else _samples(report, lag)
 
 
 def _samples(report: DatasetReport, samples: float) -> str:

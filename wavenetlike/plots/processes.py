@@ -199,16 +199,10 @@ def _in_words(report: DatasetReport) -> str:
     told = f"most at lag {best[0]:,}, {best[1]:.2g} bits" if best else "at no lag more than chance"
     return (
         f"The autocorrelation at lags 0 to {report.max_lag:,}, {'which ' + lasting if report.is_linear else 'none beyond chance'}. "
-        f"The partial autocorrelations of the orders 1 to {report.ar.searched}, {_strongest(report)}. "
+        f"Partial autocorrelations: {report.strongest_partial}. "
         f"The bits a sample that a linear AR spares, over its order up to {report.ar.searched}: {report.ar.gain:.2f} at order {report.ar.order}, chosen by BIC. "
         f"Mutual information over {len(report.information.lags)} lags on a logarithmic axis: beyond a linear AR {told}."
     )
-
-
-def _strongest(report: DatasetReport) -> str:
-    partial, band = report.ar.partial[1:], report.correlation.band[1 : len(report.ar.partial)]
-    k = int(np.argmax(np.abs(partial)))
-    return f"{int((np.abs(partial) > band).sum())} of them outside the band, the strongest {partial[k]:.2f} at order {k + 1}"
 
 
 def _correlation(ax: Any, report: DatasetReport) -> None:
