@@ -98,7 +98,7 @@ def _sized(span: Span, report: DatasetReport, budget: float, most: int | None, l
         size = size if needed <= steps else "the narrowest that is proposed"
     else:
         size = _size(config, filled[-1], n, most)
-    why = f"{config.residual_channels} channels, {size}: γ = {config.gamma:,.0f}."
+    why = f"{config.residual_channels} channels, γ = {config.gamma:,.0f}: {size}."
     return Suggestion(
         config,
         steps,
@@ -139,7 +139,7 @@ def _size(config: WaveNetConfig, filled: WaveNetConfig, n: int, most: int | None
     if config != filled:
         return f"as wide as {most:,} parameters allow"
     if config.parameters > n // PER_PARAMETER:
-        return f"the narrowest that is proposed, and {n:,} samples are few for its {config.parameters:,} parameters: stop when held-out samples get worse"
+        return f"the narrowest that is proposed, and {n:,} samples are few for its {config.parameters:,} parameters, so stop when held-out samples get worse"
     if config.residual_channels == WIDTHS[-1]:
         return "the widest that is proposed"
     return f"as wide as {n:,} samples can fill"
