@@ -17,11 +17,11 @@ from wavenetlike.analysis import DatasetReport, analyze_dataset
 from wavenetlike.checks import check_int, check_seed
 from wavenetlike.cli.sources import Source, source_at
 from wavenetlike.data import EncodedClips
-from wavenetlike.data.archive import write_whole
 from wavenetlike.data.clips import Items
 from wavenetlike.models import WaveNetConfig
 from wavenetlike.suggest import Suggestion, suggest
 from wavenetlike.suggest.choose import check_wishes
+from wavenetlike.train.checkpoint import durably
 
 LEVELS = 256
 STYLE = """
@@ -86,7 +86,7 @@ def suggest_command(options: argparse.Namespace) -> int:
         print("measuring models on this machine …", file=sys.stderr)
     found = suggest(report, budget=options.budget, parameters=options.parameters, levels=levels, seed=options.seed)
     if options.save:
-        write_whole(Path(options.save).resolve(), found[0].config.to_json().encode())
+        durably(Path(options.save).resolve(), found[0].config.to_json().encode())
     line = _train_line(found[0], options)
     if options.html:
         command = f"<pre><code>{html.escape(line)}</code></pre>"
@@ -175,4 +175,4 @@ def _write_page(name: str, title: str, sections: dict[str, str]) -> None:
 {body}</main></body>
 </html>
 """
-    write_whole(Path(name).resolve(), page.encode("utf-8", "replace"))
+    durably(Path(name).resolve(), page.encode("utf-8", "replace"))

@@ -11,7 +11,6 @@ import errno
 import gzip
 import hashlib
 import http.client
-import os
 import re
 import ssl
 import struct
@@ -215,7 +214,7 @@ def _copy(response: Any, file: IO[bytes], had: int, progress: bool) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Whole or not at all, whatever interrupts it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name[:40]}.{os.getpid()}.partial")
+    partial = path.with_suffix(".partial")
     try:
         partial.write_bytes(content)
         partial.replace(path)
