@@ -1,0 +1,212 @@
+"""Every check of an exercise: right answers pass, however they are written; wrong ones get a hint of their own; nothing raises."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import pad
+
+from wavenetlike import WaveNetConfig, exercises
+from wavenetlike.exercises import Check, progress
+
+CHECKS = {name: each for name in exercises.__all__ if isinstance(each := getattr(exercises, name), Check)}
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("WAVENETLIKE_CACHE", str(tmp_path))
+
+
+CONSTANT = math.log(2 * math.pi) / 2
+
+
+def nll(x, mean, sigma, constant=CONSTANT):
+    return ((x - mean).square() / (2 * sigma**2) + math.log(sigma) + constant).mean()
+
+
+def stop():
+    raise SystemExit(3)
+
+
+SMALL = WaveNetConfig(n_blocks=2, n_layers=10, residual_channels=8, gate_channels=8, skip_channels=8, levels=32)
+RIGHT = {
+    "check_kernel": [[0.5, -0.4], torch.tensor([0.5, -0.4]), (0.48, -0.41)],
+    "check_likelihood": [
+        nll,
+        lambda x, m, s: float(nll(x, m, s)),
+        lambda x, m, s: -torch.distributions.Normal(m, s).log_prob(x).mean(),
+    ],
+    "check_enough": [7500, 7499.0, torch.tensor(7500)],
+    "check_padding": [
+        lambda x, k, d: pad(x, ((k - 1) * d, 0)),
+        lambda x, k, d: torch.cat([torch.zeros(*x.shape[:2], (k - 1) * d), x], dim=2),
+    ],
+    "check_delta": [
+        lambda k, ds: 1 + (k - 1) * sum(ds),
+        lambda k, ds: torch.tensor(1 + sum((k - 1) * d for d in ds)),
+    ],
+    "check_memory": [
+        SMALL,
+        WaveNetConfig(n_blocks=8, n_layers=8, residual_channels=4, gate_channels=4, skip_channels=4, levels=64),
+    ],
+}
+WRONG = {
+    "check_kernel": [[-0.4, 0.5], [-0.5, 0.4], [0.5, 0.4], [0, 0], [0.5], [math.nan, 1], [1.0, 1.0], "b, a", [2, 1]],
+    "check_likelihood": [
+        lambda x, m, s: nll(x, m, s) * len(x),
+        lambda x, m, s: -nll(x, m, s),
+        lambda x, m, s: nll(x, m, s) / math.log(2),
+        lambda x, m, s: nll(x, m, s, 0),
+        lambda x, m, s: nll(x, m, s) - math.log(s),
+        lambda x, m, s: nll(x, m, s) + ((x - m) / s).square().mean() / 2,
+        lambda x, m, s: 0.0,
+        lambda x, m, s: (x - m).square(),
+        lambda x, m, s: math.nan,
+        0.5,
+    ],
+    "check_enough": [75, 10_000, 8400, 5000, 0.75, 100, 10**6, math.nan, "7500", [7500, 1]],
+    "check_padding": [
+        lambda x, k, d: pad(x, (0, (k - 1) * d)),
+        lambda x, k, d: pad(x, ((k - 1) * d // 2, (k - 1) * d - (k - 1) * d // 2)),
+        lambda x, k, d: pad(x, ((k - 1) * d + 1, 0)),
+        lambda x, k, d: pad(x, (max((k - 1) * d - 1, 0), 0)),
+        lambda x, k, d: pad(x, (k - 1, 0)),
+        lambda x, k, d: pad(x, (k * d, 0)),
+        lambda x, k, d: pad(x, (0, 0, (k - 1) * d, 0)),
+        lambda x, k, d: pad(x, ((k - 1) * d, 0)) * 2,
+        lambda x, k, d: pad(x * math.nan, ((k - 1) * d, 0)),
+        lambda x, k, d: [0],
+        pad,
+    ],
+    "check_delta": [
+        lambda k, ds: (k - 1) * sum(ds),
+        lambda k, ds: 1 + k * sum(ds),
+        lambda k, ds: 1 + (k - 1) * max(ds, default=0),
+        lambda k, ds: 1 + (k - 1) * len(ds),
+        lambda k, ds: 2 + (k - 1) * sum(ds),
+        lambda k, ds: "1",
+        lambda k, ds: math.inf,
+        lambda k: k,
+        7,
+    ],
+    "check_memory": [
+        WaveNetConfig(n_blocks=1, n_layers=3),
+        WaveNetConfig(n_blocks=3, n_layers=10),
+        WaveNetConfig(n_blocks=1, n_layers=2, kernel_length=900, dilation_rate=1, residual_channels=1, gate_channels=1, skip_channels=8, levels=256),
+        (2, 10),
+        2000,
+    ],
+}  # fmt: skip
+
+
+def said(name, answer):
+    return CHECKS[name].said(answer)
+
+
+def test_every_check_is_tested():
+    assert set(RIGHT) == set(WRONG) == set(CHECKS)
+    assert all(len(each) >= 2 for each in RIGHT.values())
+    assert all(len(each) >= 5 for each in WRONG.values())
+    assert len({each.name for each in CHECKS.values()}) == len(CHECKS)
+    for each in CHECKS.values():
+        assert each.__doc__
+        assert 1 <= each.notebook <= 8
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_right_answers_pass(name, capsys):
+    for answer in RIGHT[name]:
+        assert said(name, answer).startswith("✓ ")
+        assert CHECKS[name].passes(answer)
+        assert CHECKS[name](answer) is None
+        assert capsys.readouterr().out == said(name, answer) + "\n"
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_wrong_answers_get_hints_that_differ(name):
+    hints = [said(name, answer) for answer in WRONG[name]]
+    for hint in hints:
+        assert not hint.startswith("✓")
+        assert "Not answered" not in hint
+        assert "\n" not in hint
+        assert len(hint) > 20
+    assert len(set(hints)) == len(hints), sorted(hints)
+    assert not any(CHECKS[name].passes(answer) for answer in WRONG[name])
+
+
+@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("answer", [None, ...], ids=["None", "dots"])
+def test_what_is_not_answered_is_told_so_and_not_counted(name, answer):
+    assert said(name, answer).startswith("Not answered yet")
+    assert not CHECKS[name].passes(answer)
+    assert progress().tried == {}
+
+
+def unanswered(*given):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("name", ["check_likelihood", "check_padding", "check_delta"])
+def test_a_function_without_a_body_is_no_answer(name):
+    for answer in (lambda *given: None, lambda *given: ..., unanswered):
+        assert said(name, answer).startswith("Not answered yet")
+
+
+ANYTHING = st.one_of(
+    st.text(max_size=5), st.integers(), st.floats(), st.booleans(), st.binary(max_size=3), st.lists(st.floats(), max_size=3), st.just(torch.zeros(0)),
+    st.just(torch.ones(2, dtype=torch.complex64)), st.just(print), st.just(stop), st.just(int), st.just(object()), st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(ANYTHING, st.sampled_from(sorted(CHECKS)))
+def test_no_answer_makes_a_check_raise(answer, name):
+    for each in (answer, lambda *given: answer):
+        assert isinstance(said(name, each), str)
+
+
+def test_an_answer_that_spoils_its_arguments_spoils_no_check():
+    def careless(x, kernel_length, dilation):
+        padded = pad(x, ((kernel_length - 1) * dilation, 0))
+        x.zero_()
+        return padded
+
+    assert said("check_padding", careless).startswith("✓")
+
+
+def test_an_answer_that_stops_says_by_what():
+    assert said("check_delta", lambda k, ds: 1 / 0).startswith("It stopped with ZeroDivisionError: division by zero;")
+    assert said("check_delta", lambda k, ds: stop()).startswith("It stopped with SystemExit: 3;")
+
+
+def test_progress_keeps_what_was_tried_and_passed():
+    assert progress().tried == {}
+    said("check_enough", 3)
+    said("check_enough", 7500)
+    said("check_enough", 4)
+    said("check_delta", 4)
+    found = progress()
+    assert found.tried == {"enough samples": (1, 3, True), "the receptive field": (2, 1, False)}
+    assert found.n_passed == 1
+    assert "1 of the 2 exercises tried are passed." in repr(found)
+    assert "<td>not yet</td>" in found._repr_html_()
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"a": 1}', '{"a": [1, "x", true]}', "\x00"])
+def test_a_damaged_file_of_progress_is_no_obstacle(tmp_path, content):
+    (tmp_path / "exercises.json").write_text(content)
+    assert progress().tried == {}
+    assert said("check_enough", 7500).startswith("✓")
+    assert json.loads((tmp_path / "exercises.json").read_text()) == {"enough samples": [1, 1, True]}
+
+
+def test_where_nothing_can_be_kept_the_check_still_speaks(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("WAVENETLIKE_CACHE", str(tmp_path / "file"))
+    assert said("check_enough", 7500).startswith("✓")
+    assert progress().tried == {}

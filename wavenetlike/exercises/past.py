@@ -1,0 +1,171 @@
+"""Checks of notebooks 1 and 2: weights of a process, its likelihood, and how far back a network looks."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wavenetlike.exercises.answers import Wrong, compare, made, number, tensor
+from wavenetlike.exercises.check import Check
+from wavenetlike.layers import compose, reach
+from wavenetlike.models import WaveNetConfig
+
+
+def _kernel(answer: Any) -> None:
+    """Predict the kernel: two numbers in the order in which they stand in ``conv.weight``, for x_t = -0.4·x_{t-1} + 0.5·x_{t-2} + noise; right within 0.05."""
+    right = torch.tensor([0.5, -0.4], dtype=torch.float64)
+    mistakes = {
+        "The right numbers in the wrong order: which tap of a kernel stands first, the oldest or the newest?": right.flip(
+            0
+        ),
+        "The signs are turned: the noise is x_t *minus* what the past says, and the kernel is what the past says.": -right,
+        "A sign is lost: one of the weights is negative.": right.abs(),
+        "Those are the samples' places. The weights are asked for, which the series was made with.": torch.tensor(
+            [2.0, 1.0]
+        ),
+    }
+    compare(
+        tensor(answer, right),
+        right,
+        mistakes,
+        "Least squares finds the weights that the series was made with; look at its equation once more.",
+        0.05,
+    )
+
+
+def _likelihood(answer: Any) -> None:
+    """A function (x, mean, sigma) → the mean negative log-likelihood of samples x (n,) under Gaussians, in nats; right within 0.00001."""
+    generator = torch.Generator().manual_seed(0)
+    for sigma in (0.5, 2.0):
+        x, mean = torch.randn(2, 50, generator=generator, dtype=torch.float64)
+        square = (x - mean).square().mean() / sigma**2 / 2
+        right = square + math.log(sigma) + math.log(2 * math.pi) / 2
+        found = torch.tensor(number(made(answer, x, mean, sigma)))
+        mistakes = {
+            "That is the sum over all samples: divide by their number.": right * len(x),
+            "The sign is turned: the *negative* log-likelihood falls when the model gets better.": -right,
+            "That is in bits: use the natural logarithm, which gives nats.": right / math.log(2),
+            "The constant ½·ln 2π is missing: without it the density does not integrate to 1.": right
+            - math.log(2 * math.pi) / 2,
+            "ln σ is missing: without it a wide Gaussian would cost nothing.": right - math.log(sigma),
+            "The square is not divided by 2: look at the exponent of the density.": right + square,
+            "The difference is divided by σ, and then squared: σ² stands under it.": right - square + square * sigma,
+            "The difference is not squared.": right - square + (x - mean).mean() / sigma**2 / 2,
+        }
+        compare(
+            found,
+            right,
+            mistakes,
+            f"For σ = {sigma} it should be {float(right):.4f}, and yours is {float(found):.4f}: take the logarithm of the density, term by term.",
+        )
+
+
+def _enough(answer: Any) -> None:
+    """How many samples make the standard error of b in x_t = -0.4·x_{t-1} + 0.5·x_{t-2} + noise one hundredth; right within 1%."""
+    n = number(answer)
+    found = [
+        (7500, None),
+        (75, "That is for a standard error of a tenth: it falls like the *root* of n."),
+        (10_000, "Almost: 1/n is for b = 0; the variance has a factor 1 - b²."),
+        (8400, "That is 1 - a²: the factor of this process has b in it."),
+        (5000, "The factor is 1 - b², and not 1 - b."),
+        (0.75, "That is 1 - b²; now n, for which √((1 - b²) / n) is 0.01."),
+    ]
+    for value, hint in found:
+        if abs(n - value) <= 0.01 * value:
+            if hint is None:
+                return
+            raise Wrong(hint)
+    raise Wrong(f"{n:,.6g} is too {'many' if n > 7500 else 'few'}: solve √((1 - b²) / n) = 0.01 for n.")
+
+
+def _padding(answer: Any) -> None:
+    """A function (x, kernel_length, dilation) → x of shape (batch, channels, time) with as many zeros before it as make a convolution causal and as long as x."""
+    x = torch.arange(1.0, 13).reshape(1, 2, 6)
+    for kernel_length, dilation in ((3, 4), (2, 1), (2, 5), (5, 3), (1, 7)):  # the first tells mistakes apart
+        n = (kernel_length - 1) * dilation
+        found = made(answer, x, kernel_length, dilation)
+        right = _padded(x, n, 0)
+        ways = {
+            "The zeros stand behind the samples: then an output sees what comes later.": _padded(x, 0, n),
+            "There are zeros on both sides: then an output sees half a kernel of what comes later.": _padded(
+                x, n // 2, n - n // 2
+            ),
+            "One zero too many: the newest tap lies on the sample itself.": _padded(x, n + 1, 0),
+            "One zero too few: count how far the oldest tap lies back.": _padded(x, n - 1, 0) if n else x,
+            "The dilation is left out: taps lie that many samples apart.": _padded(x, kernel_length - 1, 0),
+            "That is kernel_length times dilation: of k taps only k - 1 lie in the past.": _padded(
+                x, kernel_length * dilation, 0
+            ),
+            "The zeros are in another dimension than time, the last.": torch.nn.functional.pad(x, (0, 0, n, 0)),
+        }
+        if isinstance(found, Tensor) and found.shape != right.shape:
+            for hint, wrong in ways.items():
+                if n and found.shape == wrong.shape and torch.equal(found, wrong.to(found.dtype)):
+                    raise Wrong(hint)
+        compare(
+            tensor(found, right),
+            right,
+            {hint: wrong for hint, wrong in ways.items() if n},
+            "The length is right; the samples themselves must stay as they are, and all that is new is 0.",
+        )
+
+
+def _padded(x: Tensor, before: int, after: int) -> Tensor:
+    return torch.nn.functional.pad(x, (before, after))
+
+
+def _delta(answer: Any) -> None:
+    """A function (kernel_length, dilations) → the receptive field Δ in samples of convolutions one after the other."""
+    # The first tells mistakes apart.
+    cases = [(3, [1, 3, 9]), (2, [1]), (2, [1, 2, 4, 8]), (2, [1, 2, 4, 1, 2, 4]), (1, [5, 5]), (4, [])]
+    for kernel_length, dilations in cases:
+        right = compose(reach(kernel_length, d) for d in dilations) if dilations else 1
+        found = number(made(answer, kernel_length, list(dilations)))
+        if found == right:
+            continue
+        told = f"For a kernel of {kernel_length} and the dilations {dilations} it is {right}, and yours is {found:g}"
+        mistakes = {
+            right - 1: "the newest sample counts, too",
+            right + 1: "one too many: is the newest sample counted twice?",
+            1 + kernel_length * sum(dilations): "of k taps only k - 1 lie further back than the newest",
+            kernel_length
+            * sum(
+                dilations
+            ): "of k taps only k - 1 lie further back than the newest, and the newest itself counts once",
+            1 + sum(dilations): "the kernel's length is left out",
+            1 + (kernel_length - 1) * len(dilations): "the dilations are left out",
+            math.prod(dilations) * kernel_length: "what layers look back adds up, and is not multiplied",
+            1 + (kernel_length - 1) * max(dilations, default=0): "all layers count, and not the widest alone",
+        }
+        raise Wrong(
+            f"{told}: {mistakes.get(int(found) if found == int(found) else -1, 'what each layer looks back adds up')}."
+        )
+
+
+def _memory(answer: Any) -> None:
+    """A `WaveNetConfig` that sees at least 100 ms at 16 kHz, with at most 20,000 parameters, γ at most 2,000, and at most 256 levels."""
+    if not isinstance(answer, WaveNetConfig):
+        raise Wrong(
+            f"That is a {type(answer).__name__}; a WaveNetConfig was asked for: WaveNetConfig(n_blocks=…, n_layers=…, …)."
+        )
+    told = f"Δ = {answer.receptive_field:,}, {answer.parameters:,} parameters, γ = {answer.gamma:,.0f}"
+    if answer.receptive_field < 1600:
+        raise Wrong(f"{told}: 100 ms are 1,600 samples; which layer adds most to Δ?")
+    if answer.parameters > 20_000:
+        raise Wrong(f"{told}: at most 20,000 were asked for; which of the widths costs most?")
+    if answer.gamma > 2000:
+        raise Wrong(f"{told}: γ is too large; more layers, or narrower ones?")
+
+
+check_kernel = Check("the kernel that is learned", 1, _kernel, "The oldest tap stands first: [b, a].")
+check_likelihood = Check(
+    "the Gaussian loss", 1, _likelihood, "So many nats a sample costs; divided by ln 2, so many bits."
+)
+check_enough = Check("enough samples", 1, _enough, "Ten times as sure takes a hundred times as many.")
+check_padding = Check("causal padding", 2, _padding, "(k - 1)·d zeros, all of them before.")
+check_delta = Check("the receptive field", 2, _delta, "Δ = 1 + Σ (k - 1)·d, for every stack.")
+check_memory = Check("a memory on a budget", 2, _memory, "Far enough, and cheap enough.")
