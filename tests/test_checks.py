@@ -33,6 +33,37 @@ def stop():
     raise SystemExit(3)
 
 
+def encoded(x, levels, low=0.5, log=True):
+    mu = levels - 1
+    y = x.sign() * (1 + mu * x.abs()).log() / math.log(1 + mu) if log else x
+    return ((y + 1) / 2 * mu + low).floor().long()
+
+
+def decoded(codes, levels, off=0.0):
+    y = 2 * (codes - off) / (levels - 1) - 1
+    return y.sign() * (levels ** y.abs() - 1) / (levels - 1)
+
+
+def convolved(x, kernel, dilation, before=None, after=0):
+    far = (len(kernel) - 1) * dilation if before is None else before
+    return torch.nn.functional.conv1d(pad(x, (far, after))[None, None], kernel[None, None], dilation=dilation)[0, 0]
+
+
+def by_hand(x, kernel, dilation):
+    k = len(kernel)
+    back = [[(k - 1 - i) * dilation for i in range(k)] for _ in x]
+    return torch.stack([sum(kernel[i] * x[t - d] for i, d in enumerate(back[t]) if t >= d) for t in range(len(x))])
+
+
+def step(queue, x, kernel):
+    return kernel[0] * queue[0] + kernel[1] * x, torch.cat([queue[1:], x[None]])
+
+
+def step_of_lists(queue, x, kernel):
+    old, *rest = queue.tolist()
+    return float(kernel[0]) * old + float(kernel[1] * x), [*rest, float(x)]
+
+
 SMALL = WaveNetConfig(n_blocks=2, n_layers=10, residual_channels=8, gate_channels=8, skip_channels=8, levels=32)
 RIGHT = {
     "check_kernel": [[0.5, -0.4], torch.tensor([0.5, -0.4]), (0.48, -0.41)],
@@ -53,6 +84,22 @@ RIGHT = {
     "check_memory": [
         SMALL,
         WaveNetConfig(n_blocks=8, n_layers=8, residual_channels=4, gate_channels=4, skip_channels=4, levels=64),
+    ],
+}
+RIGHT |= {
+    "check_encode": [encoded, lambda x, levels: encoded(x.double(), levels).int()],
+    "check_decode": [decoded, lambda codes, levels: decoded(codes.double(), levels)],
+    "check_gate": [lambda f, g: f.tanh() * g.sigmoid(), lambda f, g: torch.tanh(f) / (1 + torch.exp(-g))],
+    "check_repeat": [
+        lambda codes: (codes[1:] == codes[:-1]).float().mean(),
+        lambda codes: sum(int(a == b) for a, b in zip(codes[1:], codes[:-1], strict=True)) / (len(codes) - 1),
+    ],
+    "check_leak": [convolved, by_hand],
+    "check_step": [step, step_of_lists],
+    "check_temperature": [
+        lambda z, t: (z / t).softmax(0),
+        lambda z, t: (z / t).exp() / (z / t).exp().sum(),
+        lambda z, t: ((z / t).softmax(0)).tolist(),
     ],
 }
 WRONG = {
@@ -100,6 +147,91 @@ WRONG = {
         WaveNetConfig(n_blocks=1, n_layers=2, kernel_length=900, dilation_rate=1, residual_channels=1, gate_channels=1, skip_channels=8, levels=256),
         (2, 10),
         2000,
+    ],
+}  # fmt: skip
+
+
+WRONG |= {
+    "check_encode": [
+        lambda x, levels: encoded(x, levels, low=0.0),
+        lambda x, levels: encoded(x, levels, log=False),
+        lambda x, levels: encoded(x, levels) + 1,
+        lambda x, levels: encoded(x, levels).float(),
+        lambda x, levels: encoded(x, levels) - levels // 2,
+        lambda x, levels: encoded(x.abs(), levels),
+        lambda x, levels: encoded(x, levels).T,
+        lambda x, levels: torch.zeros_like(x).long(),
+        lambda x, levels: "codes",
+        [1, 2],
+    ],
+    "check_decode": [
+        lambda c, levels: 2 * c / (levels - 1) - 1,
+        lambda c, levels: decoded(c, levels).abs(),
+        lambda c, levels: -decoded(c, levels),
+        lambda c, levels: decoded(c, levels) * (levels - 1),
+        lambda c, levels: decoded(c, levels, off=1),
+        lambda c, levels: torch.zeros(c.shape),
+        lambda c, levels: decoded(c, levels)[0, :, None],
+        lambda c, levels: decoded(c, levels) / 0,
+        lambda c, levels: decoded(c, levels) + 0.1,
+    ],
+    "check_gate": [
+        lambda f, g: g.tanh() * f.sigmoid(),
+        lambda f, g: f.tanh() + g.sigmoid(),
+        lambda f, g: f * g.sigmoid(),
+        lambda f, g: f.tanh() * g,
+        lambda f, g: f.sigmoid() * g.sigmoid(),
+        lambda f, g: f.tanh() * g.tanh(),
+        lambda f, g: f.tanh(),
+        lambda f, g: torch.zeros_like(f),
+        lambda f, g: f * math.nan,
+        lambda f, g: (f.tanh() * g.sigmoid()).permute(2, 1, 0)[:4],
+    ],
+    "check_repeat": [
+        lambda c: (c[1:] == c[:-1]).sum() / len(c),
+        lambda c: (c[1:] == c[:-1]).sum(),
+        lambda c: 100 * (c[1:] == c[:-1]).float().mean(),
+        lambda c: (c[1:] != c[:-1]).float().mean(),
+        lambda c: (c == c.mode().values).float().mean(),
+        lambda c: (c == c).float().mean(),
+        lambda c: (c[2:] == c[:-2]).float().mean(),
+        lambda c: c[1:] == c[:-1],
+        lambda c: math.nan,
+    ],
+    "check_leak": [
+        lambda x, k, d: convolved(x, k, d, (len(k) - 1) * d // 2, (len(k) - 1) * d - (len(k) - 1) * d // 2),
+        lambda x, k, d: convolved(x, k, d, 0, (len(k) - 1) * d),
+        lambda x, k, d: convolved(x, k, d, (len(k) - 1) * d - 1, 1),
+        lambda x, k, d: convolved(x, k, d, (len(k) - 1) * d + 1, -1),
+        lambda x, k, d: convolved(x, k.flip(0), d),
+        lambda x, k, d: convolved(x, k, 1),
+        lambda x, k, d: convolved(x, k, d, 0),
+        lambda x, k, d: torch.zeros_like(x),
+        lambda x, k, d: x,
+        "model",
+    ],
+    "check_step": [
+        lambda q, x, k: (k[1] * q[0] + k[0] * x, step(q, x, k)[1]),
+        lambda q, x, k: (k[0] * q[-1] + k[1] * x, step(q, x, k)[1]),
+        lambda q, x, k: (k[1] * x, step(q, x, k)[1]),
+        lambda q, x, k: (k[0] * q[0], step(q, x, k)[1]),
+        lambda q, x, k: step(q, x, k)[0],
+        lambda q, x, k: (step(q, x, k)[0], q),
+        lambda q, x, k: (step(q, x, k)[0], torch.cat([q, x[None]])),
+        lambda q, x, k: (math.nan, q),
+        lambda q, x, k: (x, step(q, x, k)[1]),
+    ],
+    "check_temperature": [
+        lambda z, t: (z * t).softmax(0),
+        lambda z, t: z.softmax(0) / t,
+        lambda z, t: (z / t).log_softmax(0),
+        lambda z, t: (z / t).exp(),
+        lambda z, t: z.softmax(0),
+        lambda z, t: z / t,
+        lambda z, t: torch.zeros_like(z),
+        lambda z, t: (z / t).softmax(0)[:-1],
+        lambda z, t: (z / t).softmax(0).flip(0),
+        0.5,
     ],
 }  # fmt: skip
 
