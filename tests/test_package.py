@@ -30,7 +30,7 @@ FLOORS = [
     ["explore", "exercises", "cli"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
-FOLDERS = {"heads", "data", "analysis", "generate", "train", "suggest", "explore", "cli", "plots"}
+FOLDERS = {"heads", "data", "analysis", "generate", "train", "suggest", "explore", "cli", "plots", "exercises"}
 """Their files import one another."""
 # What `from wavenetlike import …` gives out lies on all floors up to this one.
 FLOOR["wavenetlike"] = FLOOR["train"]

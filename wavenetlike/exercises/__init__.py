@@ -4,7 +4,6 @@
 tries an answer out, whatever it does, and `progress` keeps which were passed.
 """
 
-from wavenetlike.exercises.check import Check
 from wavenetlike.exercises.notebook import check, strangers
 from wavenetlike.exercises.past import (
     check_delta,
@@ -24,6 +23,7 @@ from wavenetlike.exercises.sound import (
     check_step,
     check_temperature,
 )
+from wavenetlike.exercises.verdict import Check
 
 __all__ = [
     "Check", "Progress", "check", "check_decode", "check_delta", "check_encode", "check_enough", "check_gate", "check_kernel", "check_leak",

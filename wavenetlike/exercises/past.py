@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wavenetlike.exercises.answers import Wrong, compare, made, number, tensor
-from wavenetlike.exercises.check import Check
+from wavenetlike.exercises.verdict import Check
 from wavenetlike.layers import compose, reach
 from wavenetlike.models import WaveNetConfig
 

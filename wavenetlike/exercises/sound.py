@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from wavenetlike.exercises.answers import Wrong, compare, made, number, tensor
-from wavenetlike.exercises.check import Check
+from wavenetlike.exercises.verdict import Check
 from wavenetlike.quantize import MuLaw
 
 
