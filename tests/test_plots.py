@@ -1,8 +1,10 @@
 """Every picture is drawn, says in words what it shows, and leaves nothing behind."""
 
 import html
+import re
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
@@ -141,3 +143,9 @@ def test_the_picture_of_lags_tells_the_shape_of_its_cloud() -> None:
 )
 def test_what_cannot_be_drawn_is_refused(draw, error, shown):
     refused(draw, error, shown)
+
+
+def test_all_that_notebooks_take_from_plots_is_there() -> None:
+    for path in (Path(__file__).parents[1] / "notebooks").glob("*.ipynb"):
+        for name in re.findall(r"\bplots\.([A-Za-z_]\w*)", path.read_text(encoding="utf-8")):
+            assert hasattr(plots, name), f"plots.{name} in {path.name}"

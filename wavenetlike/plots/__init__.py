@@ -4,12 +4,12 @@
 """
 
 from wavenetlike.plots.fields import delta_against_depth, dilated_tree, lag_profile, receptive_field
-from wavenetlike.plots.picture import Picture
+from wavenetlike.plots.picture import BLUE, GREEN, GREY, ORANGE, RED, Picture
 from wavenetlike.plots.processes import ar2, dataset, estimates, lags, series, stems
 from wavenetlike.plots.results import growth, learning, scaling, scores, search, training
 from wavenetlike.plots.sound import distributions, frames, quantization, quantization_error, waveforms
 
 __all__ = [
-    "Picture", "ar2", "dataset", "delta_against_depth", "dilated_tree", "distributions", "estimates", "frames", "growth", "lag_profile", "lags", "learning",
+    "BLUE", "GREEN", "GREY", "ORANGE", "RED", "Picture", "ar2", "dataset", "delta_against_depth", "dilated_tree", "distributions", "estimates", "frames", "growth", "lag_profile", "lags", "learning",
     "quantization", "quantization_error", "receptive_field", "scaling", "scores", "search", "series", "stems", "training", "waveforms",
 ]  # fmt: skip
