@@ -114,8 +114,8 @@ def _train_line(best: Suggestion, options: argparse.Namespace) -> str:
     usual = json.loads(WaveNetConfig().to_json())
     own = {name: value for name, value in fields.items() if value != usual[name]}
     words = ["wavenetlike", "train", "--config", options.save or json.dumps(own)]
-    words += [f"--data={options.path}"] if options.path and options.path.startswith("-") else []
-    words += ["--data", options.path] if options.path and not options.path.startswith("-") else []
+    if options.path:
+        words += [f"--data={options.path}"] if options.path.startswith("-") else ["--data", options.path]
     for name, value in best.recipe.items():
         words += ["--" + name.replace("_", "-"), str(value)]
     return shlex.join(words)

@@ -50,9 +50,5 @@ def drawn(
 
 def rows(alt: str, n: int, height: float, **options: Any) -> tuple[Picture, Any]:
     """A picture with that text, and its panels under one another over one axis."""
-    picture, _ = drawn(alt, height=0.3 + height * n)
-    picture.clear()
-    axes = picture.subplots(n, 1, sharex=True, squeeze=False, **options)[:, 0]
-    for ax in axes:
-        ax.spines[["top", "right"]].set_visible(False)
-    return picture, axes
+    picture, axes = drawn(alt, rows=n, height=0.3 + height * n, sharex=True, squeeze=False, **options)
+    return picture, axes[:, 0]

@@ -101,12 +101,17 @@ def stems(
 
 def _stems(ax: Any, lags: np.ndarray, values: np.ndarray, band: float | np.ndarray) -> None:
     """Correlations over lags, 0 to 1 in size, and where those of white noise would stay."""
-    ax.fill_between(lags, -np.asarray(band), band, color=BLUE, alpha=0.2, linewidth=0, label="95% of white noise")
-    ax.axhline(0, color="black", linewidth=0.8)
+    _noise(ax, lags, band)
     ax.vlines(lags, 0, values, color=BLUE, linewidth=1)
     if len(values) <= MOST_DOTTED:
         ax.plot(lags, values, "o", color=BLUE, markersize=3)
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+
+
+def _noise(ax: Any, lags: np.ndarray, band: float | np.ndarray) -> None:
+    """Where correlations of white noise would stay."""
+    ax.fill_between(lags, -np.asarray(band), band, color=BLUE, alpha=0.2, linewidth=0, label="95% of white noise")
+    ax.axhline(0, color="black", linewidth=0.8)
 
 
 def lags(
@@ -211,8 +216,7 @@ def _correlation(ax: Any, report: DatasetReport) -> None:
     if len(values) <= MOST_DOTTED:
         _stems(ax, lags, values, band)
     else:
-        ax.fill_between(lags[1:], -band[1:], band[1:], color=BLUE, alpha=0.2, linewidth=0, label="95% of white noise")
-        ax.axhline(0, color="black", linewidth=0.8)
+        _noise(ax, lags[1:], band[1:])
         ax.semilogx(lags[1:], values[1:], color=BLUE, linewidth=0.7)
     ax.set(title="autocorrelation", xlabel="lag (samples)", ylabel="correlation", ylim=(-1.1, 1.1))
 
