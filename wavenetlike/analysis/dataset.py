@@ -120,7 +120,7 @@ class DatasetReport:
         trend: the part of the variance that a straight line through each clip explains.
         memory: the d of a long memory, ρ_k falling like k^(2d - 1), or None.
         spread: of "length" (samples), "level" (RMS), "correlation length" and "period" over clips; what is not known is left out.
-        notes: sentences on what matters.
+        remarks: sentences of whoever read the clips.
     """
 
     name: str
@@ -143,7 +143,12 @@ class DatasetReport:
     trend: float
     memory: float | None
     spread: dict[str, Spread]
-    notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what matters, the remarks among them."""
+        return (*_on_choice(self), *self.remarks, *_on_size(self), *_on_recording(self), *_on_past(self))
 
     @property
     def max_lag(self) -> int:
@@ -175,7 +180,8 @@ class DatasetReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain numbers, lists and text, ready for ``json.dumps``; what is infinite is None."""
-        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        names = [field.name for field in dataclasses.fields(self) if field.name != "remarks"]
+        return {name: _plain(getattr(self, name)) for name in [*names, "notes"]}
 
     def __str__(self) -> str:
         return "\n".join([self.name, *table_lines(COLUMNS, _rows(self), left=2), *self.notes])
@@ -219,8 +225,7 @@ def analyze_dataset(
     longest = max(map(len, sample.clips))
     if max_lag is not None:
         check_int("max_lag", max_lag, 1, "a quarter of the longest clip", most=longest - 1)
-    report = _measured(sample, int(max_lag) if max_lag else min(longest // 4, LONGEST_LAG), seed)
-    return dataclasses.replace(report, notes=tuple(_notes(report)))
+    return _measured(sample, int(max_lag) if max_lag else min(longest // 4, LONGEST_LAG), seed)
 
 
 def _measured(sample: Sample, max_lag: int, seed: int) -> DatasetReport:
@@ -428,14 +433,14 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _notes(report: DatasetReport) -> list[str]:
-    return [*_on_size(report), *_on_recording(report), *_on_past(report)]
+def _on_choice(report: DatasetReport) -> list[str]:
+    if report.n_measured == report.n_clips:
+        return []
+    return [f"Measured on {report.n_measured:,} of {report.n_clips:,} clips, drawn at random."]
 
 
 def _on_size(report: DatasetReport) -> list[str]:
     notes = []
-    if report.n_measured < report.n_clips:
-        notes.append(f"Measured on {report.n_measured:,} of {report.n_clips:,} clips, drawn at random.")
     if report.n_used < FEW:
         notes.append(f"Only {report.n_used} samples: what was not found may be there all the same.")
     lengths = report.spread.get("length")

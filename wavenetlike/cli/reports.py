@@ -55,13 +55,9 @@ def _measured(source: Source, options: argparse.Namespace) -> DatasetReport:
     report = analyze_dataset(
         source.items, sample_rate=options.sample_rate, most_clips=options.most_clips, seed=options.seed
     )
-    notes = (*source.notes, *report.notes)
     if source.n_files:
-        own = f"Measured on {report.n_measured:,} of {report.n_clips:,} clips"
-        drawn = f"Measured on {report.n_measured:,} of {source.n_files:,} clips, drawn at random."
         report = dataclasses.replace(report, n_clips=source.n_files, n_samples=None)
-        notes = (drawn, *(note for note in notes if not note.startswith(own)))
-    return dataclasses.replace(report, name=source.name, notes=notes)
+    return dataclasses.replace(report, name=source.name, remarks=source.notes)
 
 
 def analyze_command(options: argparse.Namespace) -> int:
