@@ -3,6 +3,7 @@
 # make test-browser   runs notebooks and explorers in JupyterLab; needs Chromium or Chrome, leaves screenshots/
 # make test-tpu   trains on torch_xla's own CPU device, as on a TPU, in an environment of its own; Linux, 7 GB
 # make notebooks   runs the notebooks anew, without a network, and stores what they print
+# make exercises   makes the student versions of the exercises anew, of the solved ones
 # make bench-data   measures how fast training examples come, and in how much memory; 2 GB of disk, some two minutes
 # make bench-train   measures a training step, beside a textbook's, and in two processes; some six minutes
 # make bench-generate   measures how fast sound is made, beside a textbook's queues; some two minutes
@@ -14,7 +15,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Only in a container is one root, and there JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: lab test test-browser test-tpu notebooks bench-data bench-train bench-generate bench-widgets
+.PHONY: lab test test-browser test-tpu notebooks exercises bench-data bench-train bench-generate bench-widgets
 
 lab: .venv/lab
 	$(BIN)/jupyter lab notebooks $(AS_ROOT)
@@ -24,7 +25,7 @@ test: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests --ignore=tests/browser --numprocesses 2 --dist loadfile --no-loadscope-reorder
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval notebooks --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval notebooks --ignore=notebooks/exercises/release --numprocesses 2 --dist loadfile
 
 test-browser: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser --numprocesses 2 --dist loadfile
@@ -33,7 +34,10 @@ test-tpu: .venv-tpu/ready
 	PYTHONPATH=. .venv-tpu/bin/python -m pytest --override-ini addopts=-ra tests/test_devices.py -k xla
 
 notebooks: .venv/test
-	PYTHONPATH=tests/offline WAVENETLIKE_CACHE=$$(mktemp -d) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
+	PYTHONPATH=tests/offline WAVENETLIKE_CACHE=$$(mktemp -d) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb notebooks/exercises/source/*/*.ipynb
+
+exercises: .venv/test
+	$(BIN)/python scripts/release_exercises.py
 
 bench-data: .venv/test
 	$(BIN)/python benchmarks/data.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -9,10 +10,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn.functional import pad
+from torch.nn.functional import interpolate, pad
 
-from wavenetlike import WaveNetConfig, exercises
-from wavenetlike.exercises import Check, progress
+from wavenetlike import WaveNetConfig, exercises, pretrained
+from wavenetlike.analysis import least_squares_ar
+from wavenetlike.condition import Condition, ConditionConfig
+from wavenetlike.data import bundled_clips, mel_frames
+from wavenetlike.exercises import Check, progress, strangers
+from wavenetlike.exercises.answers import seal, unsealed
+from wavenetlike.exercises.choosing import SUGGESTED
+from wavenetlike.generate import generate
 
 CHECKS = {name: each for name in exercises.__all__ if isinstance(each := getattr(exercises, name), Check)}
 
@@ -236,6 +243,201 @@ WRONG |= {
 }  # fmt: skip
 
 
+def layer_of(change, swap=False):
+    """A residual layer with a mistake: ``change`` gets h, z's two ways, and gives the two results."""
+
+    def answer(h, z, to_residual, to_skip):
+        both = change(h, to_residual @ z, to_skip @ z)
+        return both[::-1] if swap else both
+
+    return answer
+
+
+def held(y, hop, n):
+    return y[:, (torch.arange(n) // hop).clamp(max=y.shape[1] - 1)]
+
+
+def held_by_hand(y, hop, n):
+    longer = torch.cat([y.repeat_interleave(hop, dim=1), y[:, -1:].expand(-1, n)], dim=1)
+    return longer[:, :n]
+
+
+def order(series, price=None, first=0):
+    n = len(series)
+    sigmas = [series.std().item()] + [least_squares_ar(series, order=k).sigma for k in range(1, 11)]
+    costs = [2 * n * math.log(sigma) + k * (math.log(n) if price is None else price) for k, sigma in enumerate(sigmas)]
+    return min(range(first, 11), key=lambda k: costs[k])
+
+
+def information(u, v, base=2):
+    pairs, counts = torch.stack([u, v], dim=1).unique(dim=0, return_counts=True)
+    total = 0.0
+    for (one, other), count in zip(pairs, counts, strict=True):
+        p, apart = count / len(u), (u == one).double().mean() * (v == other).double().mean()
+        total += (p * (p / apart).log() / math.log(base)).item()
+    return total
+
+
+def information_by_entropies(u, v):
+    def entropy(*every):
+        counts = torch.stack(every, dim=1).unique(dim=0, return_counts=True)[1]
+        p = counts / counts.sum()
+        return -(p * p.log2()).sum()
+
+    return entropy(u) + entropy(v) - entropy(u, v)
+
+
+def spoken(stretch, frames_of="five", speaker="m1"):
+    """ "five", told the frames of a recording, stretched."""
+    clips = bundled_clips()
+    every = (clips[i] for i in range(len(clips)))
+    recording = next(x for x, _, word, who in every if (word, who) == (frames_of, speaker))
+    frames = interpolate(mel_frames(recording, n_mels=16), scale_factor=stretch, mode="linear")
+    return generate(
+        pretrained("words"), n=frames.shape[2] * 160, condition=Condition(word="five", frames=frames), seed=0
+    )
+
+
+BIN = (-math.log2(0.15865525393145707), -math.log2(0.6826894921370859))
+A_CONFIG = dataclasses.replace(SUGGESTED, head="logistics")
+RIGHT |= {
+    "check_queues": [98_208, 98_208.0, torch.tensor(98_208)],
+    "check_residual": [
+        layer_of(lambda h, r, s: (h + r, s)),
+        lambda h, z, wr, ws: [h + torch.einsum("cg,gt->ct", wr, z), torch.einsum("cg,gt->ct", ws, z)],
+    ],
+    "check_cost": [3680, torch.tensor(3680)],
+    "check_hold": [held, held_by_hand],
+    "check_bin_bits": [BIN, torch.tensor(BIN), [2.66, 0.55]],
+    "check_slower": [lambda: spoken(1.5), lambda: spoken(1.35)],
+    "check_count": [100, 99.8],
+    "check_order": [order, lambda x: float(order(x)), lambda x: torch.tensor(order(x))],
+    "check_information": [information, information_by_entropies],
+    "check_better": [
+        A_CONFIG,
+        dataclasses.replace(SUGGESTED, n_layers=2, kernel_length=2, dilation_rate=11),
+    ],
+    "check_layer": [1800, 1800.0],
+    "check_bounds": [(5000, 6667), torch.tensor([5000.0, 6650.0])],
+    "check_life": [{"temperature": 1.05}, {"temperature": 1.05, "top_k": 10}],
+    "check_weights": [[1 / 2, 1 / 3, 1 / 6], torch.tensor([3.0, 2, 1]) / 6, (0.5, 0.333, 0.167)],
+    "check_speed_up": [5.2, 5.24],
+    "check_rate": [0.048, 0.04],
+    "check_suspects": ["BD", "db", "B and D"],
+    "check_plan": [[None, 32, 26], (None, 32.0, 26)],
+}
+WRONG |= {
+    "check_queues": [3069, 98_240, 32_736, 16_384, 1_571_328, 960, 5, 10**6, "98", math.nan],
+    "check_residual": [
+        layer_of(lambda h, r, s: (r, s)),
+        layer_of(lambda h, r, s: (h, s)),
+        layer_of(lambda h, r, s: (h - r, s)),
+        layer_of(lambda h, r, s: (h + r, s.relu())),
+        layer_of(lambda h, r, s: (h + r, -s)),
+        layer_of(lambda h, r, s: (h + r, s), swap=True),
+        layer_of(lambda h, r, s: h + r),
+        layer_of(lambda h, r, s: (h * 0, s)),
+        layer_of(lambda h, r, s: (h * math.nan, s)),
+        layer_of(lambda h, r, s: ((h + r).T, s)),
+    ],
+    "check_cost": [3360, 2000, 2240, 1760, 656, 3840, 1, 10**6, "many", math.inf],
+    "check_hold": [
+        lambda y, hop, n: y.repeat(1, n)[:, :n],
+        lambda y, hop, n: y.repeat_interleave(hop, dim=1),
+        lambda y, hop, n: torch.cat([y[:, :1], held(y, hop, n)[:, :-1]], dim=1),
+        lambda y, hop, n: held(y, hop, n).flip(1),
+        lambda y, hop, n: interpolate(y[None], size=n, mode="linear")[0],
+        lambda y, hop, n: held(y, hop, n) * (torch.arange(n) < 3 * hop),
+        lambda y, hop, n: torch.zeros(2, n),
+        lambda y, hop, n: held(y, hop, n).T,
+        lambda y, hop, n: held(y, hop, n) * math.nan,
+        "frames",
+    ],
+    "check_bin_bits": [
+        BIN[::-1],
+        [x * math.log(2) for x in BIN],
+        (2.67, 0.55),
+        (-math.log2(0.0227501319), 1),
+        (0.1587, 0.6827),
+        (-2.656, 0.55),
+        (BIN[0], 0.6827),
+        (BIN[0], BIN[0]),
+        (BIN[0], 9.0),
+        (1, 1),
+        2.66,
+        (math.nan, 1),
+    ],
+    "check_slower": [
+        lambda: spoken(1.0),
+        lambda: spoken(1.5, frames_of="six"),
+        lambda: spoken(1.1),
+        lambda: spoken(2.0, frames_of="no"),
+        lambda: "five",
+    ],
+    "check_count": [19, 190, 1900 / 18, 1900 / 9, 36_100, 1900, 50, 500, "19", math.nan],
+    "check_order": [
+        lambda x: order(x, price=0),
+        lambda x: order(x, first=1),
+        lambda x: order(x, price=2 * math.log(len(x))),
+        lambda x: order(x, price=2),
+        lambda x: 2.5,
+        lambda x: -1,
+        lambda x: math.nan,
+        lambda x: "AR(2)",
+        lambda x: [0],
+    ],
+    "check_information": [
+        lambda u, v: information(u, v, base=math.e),
+        lambda u, v: -information(u, v),
+        lambda u, v: information(u, v) * len(u),
+        lambda u, v: information(u, v) / 2,
+        lambda u, v: math.nan,
+        lambda u, v: 0.0,
+        lambda u, v: (u * v).tolist(),
+        lambda u, v: "bits",
+    ],
+    "check_better": [
+        SUGGESTED,
+        dataclasses.replace(A_CONFIG, kernel_length=5),
+        dataclasses.replace(A_CONFIG, kernel_length=60),
+        dataclasses.replace(A_CONFIG, levels=16),
+        dataclasses.replace(A_CONFIG, condition=ConditionConfig(words=("a", "b"), embedding=2)),
+        3,
+        "logistics",
+    ],
+    "check_layer": [1890, 1862, 1200, 1500, 600, 3, 10**5, "1800", math.nan],
+    "check_bounds": [
+        (20_000, 26_667),
+        (16_000, 16_000),
+        (5000, 5000),
+        (5000, 3750),
+        (5000, 6250),
+        (1, 1),
+        5000,
+        (math.nan, 1),
+    ],
+    "check_life": [{"temperature": 0.5}, {"temperature": 2.0}, {"temperature": -1}, {"greedy": True}, {"top_k": 0}],
+    "check_weights": [
+        [1 / 3] * 3,
+        [1 / 6, 2 / 6, 3 / 6],
+        [3, 2, 1],
+        [0.6, 0.3, 0.1],
+        [0.5, 0.5],
+        "thirds",
+        [math.nan, 0, 1],
+    ],
+    "check_speed_up": [8, 6.6, 5.8, 6.3, 5.0, 1.92, 3, "fast", math.nan],
+    "check_rate": [0.006, 0.01, 0.5, 0, 100, "large", math.nan],
+    "check_suspects": ["B", "D", "ABD", "BCD", "BDE", ["B", "D"]],
+    "check_plan": [[64, 64, 64], [None, 64, 26], [None, 31, 26], [None, None, 26], [None, 32, 0], [None, 43], [None, "a", 1], [math.nan, 1, 1]],
+}  # fmt: skip
+
+
+def answers(table, name):
+    """Of sounds, which take seconds to make, the table has functions."""
+    return [answer() for answer in table[name]] if name == "check_slower" else table[name]
+
+
 def said(name, answer):
     return CHECKS[name].said(answer)
 
@@ -252,7 +454,7 @@ def test_every_check_is_tested():
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_right_answers_pass(name, capsys):
-    for answer in RIGHT[name]:
+    for answer in answers(RIGHT, name):
         assert said(name, answer).startswith("✓ ")
         assert CHECKS[name].passes(answer)
         assert CHECKS[name](answer) is None
@@ -261,14 +463,15 @@ def test_right_answers_pass(name, capsys):
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_wrong_answers_get_hints_that_differ(name):
-    hints = [said(name, answer) for answer in WRONG[name]]
+    wrong = answers(WRONG, name)
+    hints = [said(name, answer) for answer in wrong]
     for hint in hints:
         assert not hint.startswith("✓")
         assert "Not answered" not in hint
         assert "\n" not in hint
         assert len(hint) > 20
     assert len(set(hints)) == len(hints), sorted(hints)
-    assert not any(CHECKS[name].passes(answer) for answer in WRONG[name])
+    assert not any(CHECKS[name].passes(answer) for answer in wrong)
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -342,3 +545,24 @@ def test_where_nothing_can_be_kept_the_check_still_speaks(tmp_path, monkeypatch)
     monkeypatch.setenv("WAVENETLIKE_CACHE", str(tmp_path / "file"))
     assert said("check_enough", 7500).startswith("✓")
     assert progress().tried == {}
+
+
+def test_a_grader_counts_no_tries():
+    assert CHECKS["check_enough"].passes(7500)
+    assert not CHECKS["check_enough"].passes(3)
+    assert progress().tried == {}
+
+
+@pytest.mark.parametrize("answer", [7500, -0.5, [0.5, None], "BD", {"T": 1.0}])
+def test_what_is_sealed_comes_back_and_cannot_be_read(answer):
+    assert unsealed(seal(answer)) == answer
+    assert str(answer) not in seal(answer)
+
+
+def test_strangers_are_four_series_of_one_length_that_stay_the_same():
+    first, again = strangers(), strangers()
+    assert list(first) == ["A", "B", "C", "D"]
+    for name, series in first.items():
+        assert series.shape == (24_000,)
+        assert 0.97 < series.abs().max() < 1
+        assert series.equal(again[name])

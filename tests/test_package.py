@@ -6,8 +6,10 @@ import ast
 import doctest
 import importlib
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -234,3 +236,18 @@ def test_examples_in_docstrings_are_true(name):
 
 def test_package_is_marked_as_typed():
     assert (PACKAGE / "py.typed").exists()
+
+
+# What conda-forge calls otherwise.
+ON_CONDA = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base", "soundfile": "pysoundfile"}
+
+
+def test_conda_installs_what_pip_installs():
+    root = PACKAGE.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = re.findall(r"^  - (\S+)$", (root / "environment.yml").read_text(encoding="utf-8"), re.M)
+    needed = [re.sub(r"^[\w-]+", lambda name: ON_CONDA.get(name[0], name[0]), each) for each in project["dependencies"]]
+    assert set(needed) <= set(listed)
+    assert {re.split("[=<>]", each)[0] for each in listed} - {re.split("[=<>]", each)[0] for each in needed} == {
+        "conda-forge", "python", "hatchling", "pip",
+    }  # fmt: skip

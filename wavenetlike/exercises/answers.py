@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 from collections.abc import Callable, Mapping
 from numbers import Real
@@ -84,6 +86,37 @@ def compare(
     if not found.any():
         raise Wrong("All of it is 0: is the result put where it is returned?")
     raise Wrong(otherwise)
+
+
+def among(found: float, right: float, mistakes: Mapping[str, float], otherwise: str, tolerance: float = 1e-5) -> None:
+    """Nothing, if ``found`` is ``right`` within ``tolerance`` of it; else Wrong with the hint whose mistake gives it."""
+    if math.isclose(found, right, rel_tol=tolerance, abs_tol=1e-12):
+        return
+    raise Wrong(
+        next((hint for hint, wrong in mistakes.items() if math.isclose(found, wrong, rel_tol=tolerance)), otherwise)
+    )
+
+
+def numbers(value: Any, n: int) -> list[float]:
+    """The answer as ``n`` numbers, of a list, a tuple or a tensor (n,)."""
+    given(value)
+    if isinstance(value, Tensor) and value.ndim == 1:
+        value = value.tolist()
+    if not isinstance(value, (list, tuple)) or len(value) != n:
+        raise Wrong(
+            f"{_shown(value)} is not what was asked for: {n} numbers in brackets, like ({', '.join(['1.5'] * n)})."
+        )
+    return [number(each) for each in value]
+
+
+def unsealed(text: str) -> Any:
+    """What `seal` made unreadable: answers that nobody should come across by accident. It keeps out no one who decodes it."""
+    return json.loads(base64.b64decode(text))
+
+
+def seal(answer: Any) -> str:
+    """An answer (numbers, text, lists of them), to be put into a check; `unsealed` gives it back."""
+    return base64.b64encode(json.dumps(answer).encode()).decode()
 
 
 def judged(judge: Callable[[Any], None], answer: Any) -> str | None:

@@ -27,7 +27,7 @@ class Check:
         print(self.said(answer))
 
     def said(self, answer: Any) -> str:
-        """What the call prints."""
+        """What the call prints; it is counted in `progress`."""
         try:
             hint = judged(self._judge, answer)
         except NotAnswered:
@@ -36,8 +36,11 @@ class Check:
         return f"✓ {self._praise}" if hint is None else hint
 
     def passes(self, answer: Any) -> bool:
-        """Whether the answer is right, for a grader."""
-        return self.said(answer).startswith("✓")
+        """Whether the answer is right, for a grader: it counts nowhere."""
+        try:
+            return judged(self._judge, answer) is None
+        except NotAnswered:
+            return False
 
     def __repr__(self) -> str:
         return f"<check {self.name!r} of notebook {self.notebook}>"
