@@ -131,13 +131,14 @@ RIGHT = {
     "delta": "def my_delta(kernel_length, dilations):\n    return 1 + (kernel_length - 1) * sum(dilations)",
     "memory": "my_memory = WaveNetConfig(n_blocks=2, n_layers=10, residual_channels=8, gate_channels=8, skip_channels=8, levels=32)",
 }
+# A check of one's own says ✓ on the screen, and earns nothing.
+CHEATING = "def check_delta(answer):\n    print('✓')\n\n\ndef my_delta(kernel_length, dilations):\n    return 1"
 STUDENTS = {
     "right": (RIGHT, 6),
-    "wrong": ({"padding": "my_padding = 3", "delta": RIGHT["delta"].replace("1 +", ""), "memory": "my_memory = WaveNetConfig()"}, 0),
+    "wrong": ({"padding": "my_padding = 3", "delta": CHEATING, "memory": "my_memory = WaveNetConfig()"}, 0),
     "empty": ({}, 0),
     "crashing": (RIGHT | {"padding": "raise SystemExit(3)", "memory": "my_memory = nowhere"}, 2),
     "looping": (RIGHT | {"delta": "def my_delta(kernel_length, dilations):\n    while True:\n        pass"}, 4),
-    "cheating": ({"delta": "def check_delta(answer):\n    print('✓')\n\n\ndef my_delta(kernel_length, dilations):\n    return 1"}, 0),
 }  # fmt: skip
 """By student: the answers, and the points they are to get."""
 
