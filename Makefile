@@ -4,6 +4,8 @@
 # make test-tpu   trains on torch_xla's own CPU device, as on a TPU, in an environment of its own; Linux, 7 GB
 # make notebooks   runs the notebooks anew, without a network, and stores what they print
 # make exercises   makes the student versions of the exercises anew, of the solved ones
+# make handouts   makes slides of the notebooks and a sheet of formulas, to open without a network, in build/handouts
+# make minutes   runs the notebooks once and writes how long each section takes; when nothing else runs
 # make bench-data   measures how fast training examples come, and in how much memory; 2 GB of disk, some two minutes
 # make bench-train   measures a training step, beside a textbook's, and in two processes; some six minutes
 # make bench-generate   measures how fast sound is made, beside a textbook's queues; some two minutes
@@ -15,7 +17,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Only in a container is one root, and there JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: lab test test-browser test-tpu notebooks exercises bench-data bench-train bench-generate bench-widgets
+.PHONY: lab test test-browser test-tpu notebooks exercises handouts minutes bench-data bench-train bench-generate bench-widgets
 
 lab: .venv/lab
 	$(BIN)/jupyter lab notebooks $(AS_ROOT)
@@ -39,6 +41,12 @@ notebooks: .venv/test
 exercises: .venv/test
 	$(BIN)/python scripts/release_exercises.py
 
+handouts: .venv/handouts
+	$(BIN)/python scripts/handouts.py
+
+minutes: .venv/test
+	$(BIN)/python scripts/minutes.py
+
 bench-data: .venv/test
 	$(BIN)/python benchmarks/data.py
 
@@ -56,6 +64,10 @@ bench-widgets: .venv/test
 	$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else f'{sys.executable} is Python {sys.version.split()[0]}; wavenetlike needs 3.11 to 3.14: try make lab PYTHON=python3.12')"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --editable .
+	touch $@
+
+.venv/handouts: .venv/lab
+	$(BIN)/python -m pip install --editable ".[handouts]"
 	touch $@
 
 .venv/test: .venv/lab

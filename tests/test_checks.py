@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import warnings
 
 import pytest
 import torch
@@ -512,6 +513,18 @@ def test_an_answer_that_spoils_its_arguments_spoils_no_check():
         return padded
 
     assert said("check_padding", careless).startswith("✓")
+
+
+def test_a_right_answer_that_warns_is_right_and_quiet(capsys, recwarn):
+    def careful(kernel_length, dilations):
+        warnings.warn("soon to be removed", UserWarning, stacklevel=1)
+        return 1 + (kernel_length - 1) * sum(dilations)
+
+    CHECKS["check_delta"](careful)
+    captured = capsys.readouterr()
+    assert captured.out.startswith("✓")
+    assert captured.err == ""
+    assert not list(recwarn)
 
 
 def test_an_answer_that_stops_says_by_what():

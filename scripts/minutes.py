@@ -1,0 +1,157 @@
+"""Measures how long each section of the notebooks runs, estimates how long it takes to read, and writes both to docs/teaching/minutes.md.
+
+    python scripts/minutes.py [--output docs/teaching/minutes.md] [notebooks/01_ar2_weight_recovery.ipynb ...]
+
+The cells run as a student runs them who has no network and has downloaded nothing; the notebooks' files stay as they are.
+Measure when nothing else runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+OUTPUT = ROOT / "docs" / "teaching" / "minutes.md"
+
+WORDS_A_MINUTE = 150
+"""Of a text that teaches, in a language that may be the reader's second."""
+WORDS_OF_A_FORMULA = 75
+WORDS_OF_A_LINE = 10
+"""Of code, as a reader spends on it."""
+FIRST = "before the first section"
+NUMBERS = {1: "one core", 2: "two cores", 4: "four cores", 8: "eight cores"}
+
+ABOUT = """# Minutes of each section
+
+For those who plan a lesson. `python scripts/minutes.py` writes this page; a change by hand is lost.
+
+- **Words** are those of the prose and its tables, without code.
+- **To read** is an *estimate*: {words} words a minute, where a formula on a line of its own counts as {formula} words and a line of
+  code as {line}. Predictions, explorers and exercises take what time you give them, and are not in it.
+- **To run** was measured, all in one run: each notebook from top to bottom on a fresh kernel, without a network and with nothing
+  downloaded before, on {cores} ({kind}; Python {python}, torch {torch}). The first section has the seconds of the imports.
+"""
+
+
+@dataclass
+class Section:
+    """What stands between one heading and the next: words of prose, formulas on a line of their own, lines of code, and seconds."""
+
+    title: str
+    words: int = 0
+    formulas: int = 0
+    lines: int = 0
+    seconds: float = 0.0
+
+    @property
+    def minutes(self) -> float:
+        """To read it: an estimate."""
+        return (self.words + WORDS_OF_A_FORMULA * self.formulas + WORDS_OF_A_LINE * self.lines) / WORDS_A_MINUTE
+
+    def read(self, markdown: str) -> None:
+        """Count a piece of text without a heading."""
+        text, n_formulas = re.subn(r"\$\$.+?\$\$", " ", markdown, flags=re.DOTALL)
+        text = re.sub(r"^```.*?^```$|^\|[-| ]+\|$|\]\([^)]*\)", " ", text, flags=re.DOTALL | re.MULTILINE)
+        self.formulas += n_formulas
+        self.words += len(re.findall(r"\S*\w\S*", text))
+
+
+def parts(markdown: str) -> Iterator[tuple[str | None, str]]:
+    """The texts between headings, each with its heading, None for what stands before the first."""
+    first, *rest = re.split(r"^## (.+)$", markdown, flags=re.MULTILINE)
+    yield None, first
+    yield from zip(rest[::2], rest[1::2], strict=True)
+
+
+def sections(notebook: NotebookNode, seconds: list[float]) -> list[Section]:
+    """The sections of a notebook whose cells ran for so long."""
+    found = [Section(FIRST)]
+    for cell, spent in zip(notebook.cells, seconds, strict=True):
+        if cell.cell_type == "markdown":
+            for title, text in parts(cell.source):
+                if title is not None:
+                    found.append(Section(title))
+                found[-1].read(text)
+        else:
+            found[-1].lines += len(cell.source.strip().splitlines())
+        found[-1].seconds += spent
+    return found
+
+
+def run(path: Path) -> tuple[NotebookNode, list[float]]:
+    """Run a notebook, and time each of its cells."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(path.parent)}})
+    seconds = []
+    with client.setup_kernel():
+        for i, cell in enumerate(notebook.cells):
+            begin = time.perf_counter()
+            client.execute_cell(cell, i)
+            seconds.append(time.perf_counter() - begin if cell.cell_type == "code" else 0.0)
+    return notebook, seconds
+
+
+def as_a_student() -> None:
+    """Kernels inherit the environment: no network, and as many threads as torch takes by itself."""
+    blocked = str(ROOT / "tests" / "offline")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [blocked, os.environ.get("PYTHONPATH")]))
+    os.environ.pop("OMP_NUM_THREADS", None)
+
+
+def rounded(number: float) -> str:
+    return f"{number:.0f}" if number >= 1 else "under 1" if number else "–"
+
+
+def row(section: Section, mark: str = "") -> str:
+    cells = [section.title, f"{section.words:,}", rounded(section.minutes), rounded(section.seconds)]
+    return "| " + " | ".join(f"{mark}{cell}{mark}" for cell in cells) + " |"
+
+
+def table(title: str, found: list[Section]) -> str:
+    """Markdown of one notebook, its sum at the end."""
+    sums = (sum(getattr(each, name) for each in found) for name in ("words", "formulas", "lines", "seconds"))
+    head = ["| section | words | minutes to read | seconds to run |", "|---|--:|--:|--:|"]
+    return "\n".join([f"## {title}", "", *head, *map(row, found), row(Section("all", *sums), "**")])
+
+
+def about() -> str:
+    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ABOUT.format(
+        words=WORDS_A_MINUTE, formula=WORDS_OF_A_FORMULA, line=WORDS_OF_A_LINE, cores=NUMBERS.get(n, f"{n} cores"),
+        kind=f"{platform.system()}, {platform.machine()}", python=platform.python_version(), torch=version("torch"),
+    )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Minutes to read and seconds to run of each section of the notebooks.")
+    parser.add_argument("notebooks", nargs="*", type=Path, default=NOTEBOOKS)
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    options = parser.parse_args()
+    tables = []
+    as_a_student()
+    for path in options.notebooks:
+        with tempfile.TemporaryDirectory() as cache:
+            os.environ["WAVENETLIKE_CACHE"] = cache
+            notebook, seconds = run(path)
+        title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+        tables.append(table(title, sections(notebook, seconds)))
+        print(f"{path.name}: {sum(seconds):.0f} s", flush=True)
+    options.output.write_text("\n\n".join([about().strip(), *tables]) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
