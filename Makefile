@@ -10,6 +10,7 @@
 # make bench-train   measures a training step, beside a textbook's, and in two processes; some six minutes
 # make bench-generate   measures how fast sound is made, beside a textbook's queues; some two minutes
 # make bench-widgets   measures how fast explorers follow a key, in JupyterLab; needs Chromium or Chrome
+# make bench-classroom   starts thirty kernels at once on a server and weighs them; Linux, 24 GB of memory, some ten minutes
 # Each sets up .venv first, where that has not been done since pyproject.toml changed.
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Only in a container is one root, and there JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: lab test test-browser test-tpu notebooks exercises handouts minutes bench-data bench-train bench-generate bench-widgets
+.PHONY: lab test test-browser test-tpu notebooks exercises handouts minutes bench-data bench-train bench-generate bench-widgets bench-classroom
 
 lab: .venv/lab
 	$(BIN)/jupyter lab notebooks $(AS_ROOT)
@@ -26,7 +27,7 @@ test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests --ignore=tests/browser --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest tests --ignore=tests/browser --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval notebooks --ignore=notebooks/exercises/release --numprocesses 2 --dist loadfile
 
 test-browser: .venv/test
@@ -59,6 +60,9 @@ bench-generate: .venv/test
 
 bench-widgets: .venv/test
 	$(BIN)/python benchmarks/widgets.py
+
+bench-classroom: .venv/test
+	$(BIN)/python benchmarks/classroom.py
 
 .venv/lab: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else f'{sys.executable} is Python {sys.version.split()[0]}; wavenetlike needs 3.11 to 3.14: try make lab PYTHON=python3.12')"

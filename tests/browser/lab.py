@@ -49,7 +49,11 @@ def jupyterlab(folder: Path, home: Path) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(30)
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:  # a kernel that is still busy holds it up
+            server.kill()
+            server.wait()
 
 
 def _wait_for(address: str) -> None:
