@@ -98,6 +98,13 @@ def among(found: float, right: float, mistakes: Mapping[str, float], otherwise: 
     )
 
 
+def counted(answer: Any, right: float, mistakes: Mapping[str, float], advice: str, tolerance: float = 1e-5) -> None:
+    """`among` for a number that is asked for: where no mistake gives it, it is said whether it is too many or too few."""
+    found = number(answer)
+    size = "many" if found > right else "few"
+    among(found, right, mistakes, f"{found:,.6g} is too {size}{advice}", tolerance)
+
+
 def numbers(value: Any, n: int) -> list[float]:
     """The answer as ``n`` numbers, of a list, a tuple or a tensor (n,)."""
     given(value)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from wavenetlike.exercises.answers import among, compare, made, number, tensor, unsealed
+from wavenetlike.exercises.answers import compare, counted, made, number, tensor, unsealed
 from wavenetlike.exercises.verdict import Check
 
 
@@ -62,7 +62,7 @@ def _likelihood(answer: Any) -> None:
 
 def _enough(answer: Any) -> None:
     """How many samples make the standard error of b in x_t = -0.4·x_{t-1} + 0.5·x_{t-2} + noise one hundredth; right within 1%."""
-    n, right = number(answer), unsealed("NzUwMA==")
+    right = unsealed("NzUwMA==")
     mistakes = {
         "That is for a standard error of a tenth: it falls like the *root* of n.": right / 100,
         "Almost: 1/n is for b = 0; the variance has a factor 1 - b².": 1e4,
@@ -70,8 +70,7 @@ def _enough(answer: Any) -> None:
         "The factor is 1 - b², and not 1 - b.": 5000.0,
         "That is 1 - b²; now n, for which √((1 - b²) / n) is 0.01.": right / 1e4,
     }
-    size = "many" if n > right else "few"
-    among(n, right, mistakes, f"{n:,.6g} is too {size}: solve √((1 - b²) / n) = 0.01 for n.", 0.01)
+    counted(answer, right, mistakes, ": solve √((1 - b²) / n) = 0.01 for n.", 0.01)
 
 
 check_kernel = Check("the kernel that is learned", 1, _kernel, "The oldest tap stands first: [b, a].")

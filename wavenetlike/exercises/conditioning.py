@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn.functional import interpolate
 
 from wavenetlike.condition import ConditionConfig
 from wavenetlike.data import bundled_clips, mel_frames
-from wavenetlike.exercises.answers import Wrong, among, compare, made, number, numbers, tensor
+from wavenetlike.exercises.answers import Wrong, among, compare, counted, made, numbers, tensor
 from wavenetlike.exercises.verdict import Check
 
 LAYERS, GATES, WORDS, VECTOR, BANDS = 10, 6, 20, 16, 12
@@ -19,7 +20,7 @@ LAYERS, GATES, WORDS, VECTOR, BANDS = 10, 6, 20, 16, 12
 def _cost(answer: Any) -> None:
     """Numbers that a model of 10 layers, gate 6, learns to be told a word of 20 by a vector of 16, and frames of 12: table, V and U, without biases; a whole number."""
     told = ConditionConfig(words=tuple("abcdefghijklmnopqrst"), embedding=VECTOR, frame_channels=BANDS)
-    n, right = number(answer), told.parameters(LAYERS, GATES)
+    right = told.parameters(LAYERS, GATES)
     table, gates = WORDS * VECTOR, LAYERS * GATES
     mistakes = {
         "V and U are right. The table of words is missing: a vector for each.": right - table,
@@ -32,10 +33,7 @@ def _cost(answer: Any) -> None:
         * (WORDS + BANDS)
         * gates,
     }
-    size = "many" if n > right else "few"
-    among(
-        n, right, mistakes, f"{n:,.6g} is too {size}. Every number of h and of y goes to every filter and every gate."
-    )
+    counted(answer, right, mistakes, ". Every number of h and of y goes to every filter and every gate.")
 
 
 def _hold(answer: Any) -> None:
@@ -72,10 +70,9 @@ def _bin_bits(answer: Any) -> None:
     first, second = numbers(answer, 2)
     below = torch.distributions.Normal(0.0, 0.5).cdf(torch.tensor([-1.5, -1.0, -0.5, 0.0], dtype=torch.float64))
     end, middle = (-torch.log2(p).item() for p in (below[2], 1 - 2 * below[2]))
-    nat = 0.6931471805599453
     mistakes = {
         "The bits of an end and of the middle are in each other's place: code 0, an end, is asked for first.": middle,
-        "That is in nats: the logarithm to base 2 is asked for, which is ln(p) / ln(2).": end * nat,
+        "That is in nats: the logarithm to base 2 is asked for, which is ln(p) / ln(2).": end * math.log(2),
         "The first bin has no lower end: all below -0.5 is in it, not only what is above -1.5.": -torch.log2(
             below[2] - below[0]
         ).item(),

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from wavenetlike.data import bundled_clips
-from wavenetlike.exercises.answers import Wrong, among, compare, made, number, numbers, tensor, unsealed
+from wavenetlike.exercises.answers import Wrong, among, compare, counted, made, number, numbers, tensor, unsealed
 from wavenetlike.exercises.verdict import Check
 from wavenetlike.generate import generate
 from wavenetlike.models import TOY, pretrained
@@ -30,9 +30,8 @@ def _layer(answer: Any) -> None:
         // 2
         + gate * (residual + skip),
     }
-    n, right = number(answer), deeper - toy
-    size = "many" if n > right else "few"
-    among(n, right, mistakes, f"{n:,.6g} is too {size}. Write down the widths on both ends of each arrow of a layer.")
+    right = deeper - toy
+    counted(answer, right, mistakes, ". Write down the widths on both ends of each arrow of a layer.")
 
 
 def _bounds(answer: Any) -> None:

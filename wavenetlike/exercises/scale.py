@@ -127,8 +127,7 @@ STEPS = math.ceil(50 * 4 * 105_829 / 256)
 
 def _minutes(n: int, network: str) -> float:
     bandwidth, latency = NETWORKS[network]
-    full = WaveNetConfig(skip_channels=512)
-    return STEPS * step_time(full, n, bandwidth=bandwidth, latency=latency).total / 60
+    return STEPS * step_time(WaveNetConfig(), n, bandwidth=bandwidth, latency=latency).total / 60
 
 
 @functools.cache

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from wavenetlike.exercises.answers import Wrong, among, compare, made, number, tensor, unsealed
+from wavenetlike.exercises.answers import Wrong, compare, counted, made, tensor, unsealed
 from wavenetlike.exercises.verdict import Check
 
 
 def _queues(answer: Any) -> None:
     """How many numbers all thirty queues of `build_wavenet()` hold together while one sound is generated; a whole number."""
-    n, right = number(answer), unsealed("OTgyMDg=")
+    right = unsealed("OTgyMDg=")
     channels = 32
     mistakes = {
         "Those are the columns that are kept: each has a number for every residual channel.": right / channels,
@@ -26,13 +26,7 @@ def _queues(answer: Any) -> None:
         "That is one number for each layer and channel: a queue is as long as the layer's dilation.": 30.0 * channels,
         "Filter and gate share one queue: both look at the same inputs.": right * 2,
     }
-    size = "many" if n > right else "few"
-    among(
-        n,
-        right,
-        mistakes,
-        f"{n:,.6g} is too {size}: a queue of each layer, as long as its dilation, of all its channels.",
-    )
+    counted(answer, right, mistakes, ": a queue of each layer, as long as its dilation, of all its channels.")
 
 
 def _residual(answer: Any) -> None:
