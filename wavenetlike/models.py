@@ -24,6 +24,7 @@ from wavenetlike.layers import (
     dilations,
     reach,
 )
+from wavenetlike.names import PRETRAINED, pretrained_names
 from wavenetlike.quantize import MuLaw
 
 
@@ -389,9 +390,6 @@ def load(path: str | Path) -> WaveNet:
     return model
 
 
-PRETRAINED = Path(__file__).parent / "pretrained"
-
-
 def pretrained(name: str = "toy") -> WaveNet:
     """A trained model that comes with the package, in float32 on the CPU.
 
@@ -402,6 +400,5 @@ def pretrained(name: str = "toy") -> WaveNet:
     Raises:
         ValueError: another name.
     """
-    known = sorted(path.stem for path in PRETRAINED.glob("*.safetensors"))
-    check_choice("name", name, known)
+    check_choice("name", name, pretrained_names())
     return load(PRETRAINED / f"{name}.safetensors")

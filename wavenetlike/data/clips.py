@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 
 from wavenetlike.checks import check_exists, check_int
 from wavenetlike.data.audio import read_audio
+from wavenetlike.names import BUNDLED
 
-BUNDLED = Path(__file__).parent / "bundled"
 SPEAKER_ENDS = "_nohash_"
 """What stands in a file's name between the speaker and the number of the recording."""
 

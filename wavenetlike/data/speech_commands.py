@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import tarfile
 from collections.abc import Collection, Iterator
@@ -11,11 +10,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-import platformdirs
-
 from wavenetlike.checks import check_int, check_positive
 from wavenetlike.data import archive
 from wavenetlike.data.clips import AudioFiles, in_turns
+from wavenetlike.names import cache_folder
 
 URL = "http://download.tensorflow.org/data/speech_commands_{version}.tar.gz"
 VERSIONS = ["v0.01", "v0.02"]
@@ -26,11 +24,6 @@ CLIP = re.compile(r"(?:^|/)([^\W_][\w-]*)/([\w-]+_nohash_\w+\.wav)$")
 """Word and file, at the end of a path in the archive; folders that begin with ``_`` hold background noise."""
 TIMEOUT = 10.0
 LONGEST = 86_400.0
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: the environment variable WAVENETLIKE_CACHE, else the platform's cache folder."""
-    return Path(os.environ.get("WAVENETLIKE_CACHE") or platformdirs.user_cache_dir("wavenetlike"))
 
 
 class SpeechCommands(AudioFiles):

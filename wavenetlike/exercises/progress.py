@@ -6,7 +6,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from wavenetlike.data.speech_commands import cache_folder
+from wavenetlike.names import cache_folder
 from wavenetlike.tables import table_html, table_lines
 from wavenetlike.train.checkpoint import durably
 

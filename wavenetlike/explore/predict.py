@@ -16,8 +16,8 @@ import traitlets
 from IPython import get_ipython
 
 from wavenetlike.checks import check_choice
-from wavenetlike.data.speech_commands import cache_folder
 from wavenetlike.explore.drawn import Drawn, source
+from wavenetlike.names import cache_folder
 from wavenetlike.tables import table_html, table_lines
 from wavenetlike.train.checkpoint import durably
 

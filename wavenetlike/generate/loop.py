@@ -9,7 +9,7 @@ import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -19,8 +19,8 @@ from wavenetlike.condition import Condition, check_frames, resolve
 from wavenetlike.generate import cached, compiled, graphed, naive
 from wavenetlike.generate.told import Told
 from wavenetlike.models import WaveNet, check_model
+from wavenetlike.names import Method
 
-Method = Literal["auto", "naive", "cached", "compiled"]
 METHODS: dict[str, Any] = {"naive": naive, "cached": cached, "compiled": compiled}
 """The methods by name; each module has ``start(model, past, told)`` and ``step(model, memory, newest)``, both → (memory, outputs for the next code):
 what is remembered between two samples is passed in and returned. On a GPU "compiled" is `graphed`."""

@@ -11,6 +11,7 @@ from wavenetlike.heads.bins import BinnedGaussianHead, BinnedMSEHead, LogisticsH
 from wavenetlike.heads.codes import IGNORED, LEAST_TEMPERATURE, MOST_LEVELS, MOST_TEMPERATURE, CodeHead
 from wavenetlike.heads.series import GaussianHead, Losses, MSEHead
 from wavenetlike.heads.softmax import SoftmaxHead
+from wavenetlike.names import HEADS
 
 __all__ = [
     "HEADS",
@@ -28,9 +29,6 @@ __all__ = [
     "SoftmaxHead",
     "code_head",
 ]
-
-HEADS = ("softmax", "logistics", "gaussian", "mse")
-"""The heads for codes, by the names that a config knows."""
 
 
 def code_head(name: str, levels: int, n_mixtures: int = 10) -> CodeHead:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from wavenetlike.checks import check_int
-from wavenetlike.train.recipe import Precision
+from wavenetlike.names import Precision
 
 PATIENCE = timedelta(seconds=60)
 """How long a process waits for the others before it gives up, so that torchrun can start them again."""

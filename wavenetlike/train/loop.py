@@ -19,13 +19,14 @@ from wavenetlike.analysis import Score
 from wavenetlike.data import Codes, Conditions, Frames, Windows, conditions, encode_clips
 from wavenetlike.data.clips import Items
 from wavenetlike.models import WaveNet, check_model
+from wavenetlike.names import Precision, Schedule
 from wavenetlike.train.checkpoint import State
 from wavenetlike.train.devices import Devices
 from wavenetlike.train.folder import Checkpoints, Folder
 from wavenetlike.train.history import History, Judged
 from wavenetlike.train.judges import Judges, held_out_judges
 from wavenetlike.train.learner import Learner, select
-from wavenetlike.train.recipe import Precision, Recipe, Schedule
+from wavenetlike.train.recipe import Recipe
 from wavenetlike.train.watch import Bar, Run, Watcher
 
 SAMPLED = 100

@@ -5,21 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from numbers import Real
-from typing import Literal
 
 import numpy as np
 
 from wavenetlike.checks import check_between, check_choice, check_int, check_positive
+from wavenetlike.names import PRECISIONS, SCHEDULES, Precision, Schedule
 
 WARM_UP = 10
 """Steps over which the learning rate rises."""
 LARGEST_RATE = 1e30
 """A step of Adam changes a weight by about the learning rate, and float32 ends at 3e38."""
-SCHEDULES = ("linear", "cosine", "constant")
-PRECISIONS = ("float32", "bfloat16")
-
-Schedule = Literal["linear", "cosine", "constant"]
-Precision = Literal["float32", "bfloat16"]
 
 
 @dataclasses.dataclass(frozen=True)
