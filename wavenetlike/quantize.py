@@ -56,6 +56,19 @@ class MuLaw:
         waveform = companded.sign() * torch.expm1(companded.abs() * math.log1p(self.mu)) / self.mu
         return waveform.clamp(-1, 1)
 
+    def noise(self, waveform: Tensor) -> float:
+        """Power that rounding to codes is expected to add to a waveform (batch, time), ln²(1 + µ)·mean((1 + µ|x|)²) / (3µ⁴).
+
+        For many levels, and samples that lie anywhere between two borders; docs/mathematics.md derives it, and
+        `data.signal_to_noise` measures what was added.
+
+        Raises:
+            TypeError, ValueError: not a waveform (see `checks.check_waveform`).
+        """
+        check_waveform(waveform)
+        steps = (1 + self.mu * waveform.double().abs()) * (2 * math.log1p(self.mu) / self.mu**2)
+        return steps.square().mean().item() / 12
+
     @property
     def silence(self) -> int:
         """The code of 0.0, which stands for the past before the first sample."""

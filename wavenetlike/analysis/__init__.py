@@ -3,9 +3,10 @@
 `shape` counts from structure, `field` measures on any one-dimensional module (by the
 experiments of `probe`, which reach codes through `entries`), `report` puts both on a page. `dataset` puts on a page what there is to
 learn: of clips that `sampling` draws, how they were `recording`s, and their `dependence`, `information` and `periods`. `series` is
-about numbers without a network, `scores` about predictions, `scaling` about many machines.
+about numbers without a network, `scores` about predictions, `cost` about generating, `scaling` about many machines.
 """
 
+from wavenetlike.analysis.cost import SampleCost, sample_cost
 from wavenetlike.analysis.dataset import DatasetReport, analyze_dataset
 from wavenetlike.analysis.field import Field, lag_profile, measure_receptive_field
 from wavenetlike.analysis.report import ModelReport, analyze_model
@@ -29,6 +30,7 @@ __all__ = [
     "Field",
     "Layer",
     "ModelReport",
+    "SampleCost",
     "Score",
     "StepTime",
     "analyze_dataset",
@@ -51,6 +53,7 @@ __all__ = [
     "measure_receptive_field",
     "parameters",
     "receptive_field",
+    "sample_cost",
     "score",
     "step_time",
     "tally",
