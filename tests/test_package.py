@@ -21,7 +21,7 @@ import wavenetlike
 PACKAGE = Path(wavenetlike.__file__).parent
 
 FLOORS = [
-    ["checks", "names", "tables"],
+    ["checks", "files", "names", "tables"],
     ["layers", "quantize"],
     ["heads", "condition", "context"],
     ["models"],

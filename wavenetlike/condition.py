@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from wavenetlike.checks import check_classes, check_int, check_there
 from wavenetlike.layers import Bias, CausalConv1d
+from wavenetlike.names import CLASSES
 
-CLASSES = ("word", "speaker")
 MOST_WIDE = 1_000_000
 """Numbers of a vector or a frame, and samples of a frame, at most: more is a slip of the keyboard."""
 MOST = 65_504.0

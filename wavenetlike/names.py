@@ -20,6 +20,8 @@ Method = Literal["auto", "naive", "cached", "compiled"]
 Preset = Literal["toy", "wavenet"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 """Shapes of models that a command can train."""
+CLASSES = ("word", "speaker")
+"""What a whole sound may be conditioned on, by name."""
 
 PACKAGE = Path(__file__).parent
 BUNDLED = PACKAGE / "data" / "bundled"

@@ -18,10 +18,10 @@ from wavenetlike.checks import check_int, check_seed
 from wavenetlike.cli.sources import Source, source_at
 from wavenetlike.data import EncodedClips
 from wavenetlike.data.clips import Items
+from wavenetlike.files import durably
 from wavenetlike.models import WaveNetConfig
 from wavenetlike.suggest import Suggestion, suggest
 from wavenetlike.suggest.choose import check_wishes
-from wavenetlike.train.checkpoint import durably
 
 LEVELS = 256
 STYLE = """

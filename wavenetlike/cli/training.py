@@ -14,10 +14,11 @@ import torch
 from wavenetlike.analysis import Score, evaluate
 from wavenetlike.checks import check_exists, check_int
 from wavenetlike.cli.sources import clips_at, held_out_clips
-from wavenetlike.condition import CLASSES, ConditionConfig
+from wavenetlike.condition import ConditionConfig
 from wavenetlike.data import bundled_clips, encode_clips, vocabulary
 from wavenetlike.data.clips import Items
 from wavenetlike.models import TOY, WaveNet, WaveNetConfig, save
+from wavenetlike.names import CLASSES
 from wavenetlike.train import Bar, Checkpoints, Log, TensorBoard, Watcher, train
 
 PRESETS = {"toy": TOY, "wavenet": WaveNetConfig()}

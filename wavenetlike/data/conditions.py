@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from wavenetlike.checks import check_choice
-from wavenetlike.condition import CLASSES, Condition, ConditionConfig, check_frames, resolve
+from wavenetlike.condition import Condition, ConditionConfig, check_frames, resolve
 from wavenetlike.data.clips import AudioFiles, Item, Items, speaker_of
 from wavenetlike.data.codes import Codes, EncodedClips, parts
 from wavenetlike.data.frames import mel_frames
+from wavenetlike.names import CLASSES
 
 Frames = Callable[[Tensor, int], Tensor] | Sequence[Tensor]
 """Of each clip (channels, n_frames), or how they follow from its waveform (1, time) and its sample rate in Hz."""

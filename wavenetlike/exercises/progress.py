@@ -6,9 +6,9 @@ import dataclasses
 import json
 from pathlib import Path
 
+from wavenetlike.files import durably
 from wavenetlike.names import cache_folder
 from wavenetlike.tables import table_html, table_lines
-from wavenetlike.train.checkpoint import durably
 
 COLUMNS = ["exercise", "notebook", "tries", "passed"]
 

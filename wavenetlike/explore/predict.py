@@ -17,9 +17,9 @@ from IPython import get_ipython
 
 from wavenetlike.checks import check_choice
 from wavenetlike.explore.drawn import Drawn, source
+from wavenetlike.files import durably
 from wavenetlike.names import cache_folder
 from wavenetlike.tables import table_html, table_lines
-from wavenetlike.train.checkpoint import durably
 
 COLUMNS = ["key", "question", "prediction", "result", "before looking"]
 MOST = 200

@@ -14,13 +14,13 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from wavenetlike.files import durably
 from wavenetlike.models import TRAIN, WaveNet, WaveNetConfig
 
 CONFIG, ABOUT, DIGEST, BITS = "wavenetlike.config", "wavenetlike.train", "wavenetlike.sha256", "wavenetlike.bits"
@@ -51,25 +51,6 @@ def write(path: Path, state: State) -> None:
     tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     header = {CONFIG: state.config.to_json(), ABOUT: json.dumps(state.about)}
     durably(path, to_bytes(tensors, metadata={**header, DIGEST: _digest(tensors, header)}))
-
-
-def durably(path: Path, content: bytes) -> None:
-    """Write a file so that after any interruption there is the old one or the new one, on the disk itself."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def write_best(path: Path, model: WaveNet, bits: float) -> None:
