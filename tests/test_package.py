@@ -22,7 +22,7 @@ PACKAGE = Path(wavenetlike.__file__).parent
 
 FLOORS = [
     ["checks", "files", "names", "tables"],
-    ["layers", "quantize"],
+    ["environment", "layers", "quantize"],
     ["heads", "condition", "context"],
     ["models"],
     ["data"],

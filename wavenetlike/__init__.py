@@ -1,24 +1,34 @@
 """WaveNet-like models, to learn how they work and to build them: a large receptive field Δ and a small γ.
 
 Bottom to top: `layers`, `quantize` → `heads` → `models` → `data`, `ops`, `analysis`, `generate`, `train` → `plots` → `explore`, `exercises`.
+
+Nothing is loaded before it is asked for, so that what needs no torch does not wait for it: a shell's help, or a check of why torch does not load.
 """
 
-from wavenetlike import ops, train
-from wavenetlike.data import ar2_process
-from wavenetlike.heads import Losses
-from wavenetlike.layers import Block
-from wavenetlike.models import (
-    WaveNet,
-    WaveNetConfig,
-    build_ar2,
-    build_wavenet,
-    build_wavenet_toy,
-    load,
-    pretrained,
-    save,
-)
-from wavenetlike.quantize import MuLaw
-from wavenetlike.train import train_stack_ar
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wavenetlike import ops, train
+    from wavenetlike.data import ar2_process
+    from wavenetlike.environment import check_env
+    from wavenetlike.heads import Losses
+    from wavenetlike.layers import Block
+    from wavenetlike.models import (
+        WaveNet,
+        WaveNetConfig,
+        build_ar2,
+        build_wavenet,
+        build_wavenet_toy,
+        load,
+        pretrained,
+        save,
+    )
+    from wavenetlike.quantize import MuLaw
+    from wavenetlike.train import train_stack_ar
 
 __all__ = [
     "Block",
@@ -30,6 +40,7 @@ __all__ = [
     "build_ar2",
     "build_wavenet",
     "build_wavenet_toy",
+    "check_env",
     "load",
     "ops",
     "pretrained",
@@ -37,3 +48,24 @@ __all__ = [
     "train",
     "train_stack_ar",
 ]
+
+_UPWARDS = ("environment", "layers", "quantize", "heads", "models", "data", "train")
+"""Where the names come from, the lowest first: the way up to a name loads no more than that name needs."""
+
+
+def __getattr__(name: str) -> object:
+    """A name of `__all__`, or a module of this package, loaded when it is first asked for."""
+    found: object
+    if not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}"):
+        found = importlib.import_module(f"{__name__}.{name}")
+    elif name in __all__:
+        modules = (importlib.import_module(f"{__name__}.{module}") for module in _UPWARDS)
+        found = next(getattr(module, name) for module in modules if hasattr(module, name))
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,18 +1,18 @@
-"""The command ``wavenetlike``: training on one machine or many (`training`), and what there is to learn from a dataset (`reports`).
+"""The command ``wavenetlike``. `options` are what each command takes, and all that is loaded for help.
 
-`options` are what each command takes, `sources` what a path may hold.
+`lab` opens notebooks, `check` looks at the environment, `training` trains on one machine or many, `making` makes sound, `reports` says what
+there is to learn from a dataset, `exporting` writes for other programs; `sources` are what a path may hold, `output` what is printed and written.
 """
 
 from __future__ import annotations
 
-import logging
+import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from wavenetlike.cli.options import parser
-from wavenetlike.cli.training import is_launcher, launch
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,9 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    options.arguments = arguments
     try:
-        status = launch(options, arguments) if is_launcher(options) else int(options.run(options))
+        _log()
+        status = int(_function(options.run)(options))
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # whoever reads has had enough, as `head` has
@@ -37,3 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("wavenetlike: interrupted.", file=sys.stderr)
         return 128 + signal.SIGINT
+
+
+def _log() -> None:
+    import logging
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+
+
+def _function(run: str) -> Callable[..., int]:
+    """What ``module:function`` names in this folder, loaded now."""
+    module, _, name = run.partition(":")
+    function: Callable[..., int] = getattr(importlib.import_module(f"wavenetlike.cli.{module}"), name)
+    return function

@@ -9,12 +9,13 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from wavenetlike.analysis import DatasetReport, analyze_dataset
 from wavenetlike.checks import check_int, check_seed
+from wavenetlike.cli.options import LEVELS
+from wavenetlike.cli.output import as_json, check_target, say
 from wavenetlike.cli.sources import Source, source_at
 from wavenetlike.data import EncodedClips
 from wavenetlike.data.clips import Items
@@ -23,7 +24,6 @@ from wavenetlike.models import WaveNetConfig
 from wavenetlike.suggest import Suggestion, suggest
 from wavenetlike.suggest.choose import check_wishes
 
-LEVELS = 256
 STYLE = """
 :root { color-scheme: light dark; }
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 64rem; padding: 1rem; }
@@ -62,18 +62,18 @@ def _measured(source: Source, options: argparse.Namespace) -> DatasetReport:
 
 def analyze_command(options: argparse.Namespace) -> int:
     """``wavenetlike analyze``; the exit status."""
-    _check_target(options.html, options.path)
+    check_target(options.html, options.path)
     report = _measured(_source(options), options)
     if options.html:
         _write_page(options.html, f"Dataset: {report.name}", _on_data(report))
-    _say(_json(report.as_dict()) if options.json else str(report))
+    say(as_json(report.as_dict()) if options.json else str(report))
     return 0
 
 
 def suggest_command(options: argparse.Namespace) -> int:
     """``wavenetlike suggest``; the exit status."""
-    _check_target(options.html, options.path)
-    _check_target(options.save, options.path, options.html)
+    check_target(options.html, options.path)
+    check_target(options.save, options.path, options.html)
     check_wishes(options.budget, options.parameters, LEVELS if options.levels is None else options.levels, options.seed)
     source = _source(options)
     levels = _levels(options.levels, source.items)
@@ -88,8 +88,10 @@ def suggest_command(options: argparse.Namespace) -> int:
         command = f"<pre><code>{html.escape(line)}</code></pre>"
         sections = {"Models": found._repr_html_(), "To train the first": command, **_on_data(report)}
         _write_page(options.html, f"Models for {report.name}", sections)
-    told = _json({**found.as_dict(), "command": line}) if options.json else f"{found!r}\n\nTo train the first:\n{line}"
-    _say(told)
+    told = (
+        as_json({**found.as_dict(), "command": line}) if options.json else f"{found!r}\n\nTo train the first:\n{line}"
+    )
+    say(told)
     return 0
 
 
@@ -118,29 +120,6 @@ def _train_line(best: Suggestion, options: argparse.Namespace) -> str:
 
 
 # What is written
-
-
-def _say(text: str) -> None:
-    """Print, with a question mark for what the terminal cannot."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))
-
-
-def _json(content: dict[str, Any]) -> str:
-    return json.dumps(content, allow_nan=False)
-
-
-def _check_target(name: str | None, *others: str | None) -> None:
-    """Refuse a file that could not be written, or that is one of the others, before anything is measured."""
-    if name is None:
-        return
-    if same := [other for other in others if other and Path(other).resolve() == Path(name).resolve()]:
-        raise ValueError(f"{name!r} is also {same[0]!r}, which would be lost; write to another file.")
-    path = Path(name)
-    if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {str(path.parent)!r} to write {path.name!r} into; make it first.")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{name!r} is no file that can be written anew; name another: try {name + '/report'!r}.")
 
 
 def _on_data(report: DatasetReport) -> dict[str, str]:

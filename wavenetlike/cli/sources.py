@@ -15,16 +15,12 @@ import torch
 from torch import Tensor
 
 from wavenetlike.checks import check_exists
+from wavenetlike.cli.options import RATE
 from wavenetlike.data import Clips, EncodedClips, Waveforms, audio_files, bundled_clips, read_audio
 from wavenetlike.data.clips import SPEAKER_ENDS, Items
 
-RATE = 16000
-"""Hz: of all recordings of any kind, as `Waveforms` reads them for training."""
 SERIES = (".csv", ".txt", ".npy")
 """Files of one series of numbers."""
-HOLDS = (
-    "word/speaker_nohash_n.wav, any other audio, what EncodedClips.write made, or a file of one series (csv, txt, npy)"
-)
 
 
 def clips_at(path: str) -> Items:

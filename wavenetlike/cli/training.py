@@ -8,30 +8,29 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from wavenetlike.analysis import Score, evaluate
 from wavenetlike.checks import check_exists, check_int
+from wavenetlike.cli.output import as_json, say
 from wavenetlike.cli.sources import clips_at, held_out_clips
 from wavenetlike.condition import ConditionConfig
 from wavenetlike.data import bundled_clips, encode_clips, vocabulary
 from wavenetlike.data.clips import Items
 from wavenetlike.models import TOY, WaveNet, WaveNetConfig, save
-from wavenetlike.names import CLASSES
-from wavenetlike.train import Bar, Checkpoints, Log, TensorBoard, Watcher, train
+from wavenetlike.names import CLASSES, Preset
+from wavenetlike.train import Bar, Checkpoints, History, Log, TensorBoard, Watcher, train
 
-PRESETS = {"toy": TOY, "wavenet": WaveNetConfig()}
+PRESETS: dict[Preset, WaveNetConfig] = {"toy": TOY, "wavenet": WaveNetConfig()}
 EMBEDDING, N_MELS = 16, 20
 """Numbers that a word or a speaker becomes, and bands of the mel spectrogram."""
-CONDITIONS = (*CLASSES, "mel")
 
 
 def is_launcher(options: argparse.Namespace) -> bool:
     """Whether processes have to be started first; torchrun tells those that it started."""
-    return (
-        options.run is train_command and "WORLD_SIZE" not in os.environ and (options.devices, options.nodes) != (1, "1")
-    )
+    return "WORLD_SIZE" not in os.environ and (options.devices, options.nodes) != (1, "1")
 
 
 def launch(options: argparse.Namespace, arguments: list[str]) -> int:
@@ -62,7 +61,9 @@ def launch(options: argparse.Namespace, arguments: list[str]) -> int:
 
 
 def train_command(options: argparse.Namespace) -> int:
-    """``wavenetlike train``, of one process; the exit status."""
+    """``wavenetlike train``, of one process or of the one that starts the others; the exit status."""
+    if is_launcher(options):
+        return launch(options, options.arguments)
     check_int("seed", options.seed, 0, "any such number", 2**64 - 1)
     torch.manual_seed(options.seed)
     clips = bundled_clips() if options.data is None else clips_at(options.data)
@@ -81,11 +82,32 @@ def train_command(options: argparse.Namespace) -> int:
         devices=_processes(options), watch=watch, progress=False,
     )  # fmt: skip
     if is_first:
-        save(model, Path(options.output) / "model.safetensors")
-        print(f"{history!r}; the model is {str(Path(options.output) / 'model.safetensors')!r}.")
-        for score in [] if held_out is None else _scores(model, held_out):
-            print(f"held-out: {score.name:15} accuracy {100 * score.accuracy:.1f}%, {score.bits:.3f} bits per sample")
+        path = Path(options.output) / "model.safetensors"
+        save(model, path)
+        scores = [] if held_out is None else _scores(model, held_out)
+        say(as_json(_summary(history, path, scores)) if options.json else _sentences(history, path, scores))
     return 0
+
+
+def _sentences(history: History, path: Path, scores: list[Score]) -> str:
+    lines = [
+        f"held-out: {score.name:15} accuracy {100 * score.accuracy:.1f}%, {score.bits:.3f} bits per sample"
+        for score in scores
+    ]
+    return "\n".join([f"{history!r}; the model is {str(path)!r}.", *lines])
+
+
+def _summary(history: History, path: Path, scores: list[Score]) -> dict[str, Any]:
+    """The same for a program: of the last step bits per sample and accuracy, of the held-out clips the scores beside the baselines'."""
+    return {
+        "model": str(path),
+        "steps": len(history.bits),
+        "seconds": history.seconds,
+        "bits": history.bits[-1],
+        "accuracy": history.accuracy[-1],
+        "end": history.end or "done",
+        "held_out": [{"name": score.name, "accuracy": score.accuracy, "bits": score.bits} for score in scores],
+    }
 
 
 def _config(options: argparse.Namespace, clips: Items) -> WaveNetConfig:
