@@ -2,6 +2,7 @@
 # make test    checks everything that needs no browser: style, types, units and properties, notebooks
 # make test-browser   runs notebooks and explorers in JupyterLab; needs Chromium or Chrome, leaves screenshots/
 # make test-tpu   trains on torch_xla's own CPU device, as on a TPU, in an environment of its own; Linux, 7 GB
+# make dash    serves the explorers alone, for a lecture screen
 # make notebooks   runs the notebooks anew, without a network, and stores what they print
 # make exercises   makes the student versions of the exercises anew, of the solved ones
 # make handouts   makes slides of the notebooks and a sheet of formulas, to open without a network, in build/handouts
@@ -18,10 +19,13 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Only in a container is one root, and there JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: lab test test-browser test-tpu notebooks exercises handouts minutes bench-data bench-train bench-generate bench-widgets bench-classroom
+.PHONY: lab dash test test-browser test-tpu notebooks exercises handouts minutes bench-data bench-train bench-generate bench-widgets bench-classroom
 
 lab: .venv/lab
 	$(BIN)/jupyter lab notebooks $(AS_ROOT)
+
+dash: .venv/dash
+	cd notebooks/dashboards && JUPYTER_PATH=. $(abspath $(BIN))/voila .
 
 test: .venv/test
 	$(BIN)/ruff check .
@@ -68,6 +72,10 @@ bench-classroom: .venv/test
 	$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else f'{sys.executable} is Python {sys.version.split()[0]}; wavenetlike needs 3.11 to 3.14: try make lab PYTHON=python3.12')"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --editable .
+	touch $@
+
+.venv/dash: .venv/lab
+	$(BIN)/python -m pip install --editable ".[dash]"
 	touch $@
 
 .venv/handouts: .venv/lab
