@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import inspect
 import json
 import re
 import subprocess
@@ -180,6 +181,7 @@ def test_every_promised_name_is_there():
         "train_stack_ar",
     }
     assert promised <= set(wavenetlike.__all__)
+    assert {name for name in wavenetlike.__all__ if inspect.ismodule(getattr(wavenetlike, name))} == {"ops", "train"}
     assert wavenetlike.train.train_stack_ar is wavenetlike.train_stack_ar
     data = importlib.import_module("wavenetlike.data")
     assert all(hasattr(data, name) for name in data.__all__)

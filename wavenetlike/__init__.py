@@ -56,7 +56,7 @@ _UPWARDS = ("environment", "layers", "quantize", "heads", "models", "data", "tra
 def __getattr__(name: str) -> object:
     """A name of `__all__`, or a module of this package, loaded when it is first asked for."""
     found: object
-    if not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}"):
+    if _is_module(name):
         found = importlib.import_module(f"{__name__}.{name}")
     elif name in __all__:
         modules = (importlib.import_module(f"{__name__}.{module}") for module in _UPWARDS)
@@ -65,6 +65,12 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found
     return found
+
+
+def _is_module(name: str) -> bool:
+    """Whether there is code of that name; a folder of data alone, as of the trained models, is none."""
+    spec = None if name.startswith("_") else importlib.util.find_spec(f"{__name__}.{name}")
+    return spec is not None and spec.origin is not None
 
 
 def __dir__() -> list[str]:
