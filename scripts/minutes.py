@@ -1,4 +1,4 @@
-"""Measures how long each section of the notebooks runs, estimates how long it takes to read, and writes both to docs/teaching/minutes.md.
+"""Measures how long each section of the notebooks runs and how much memory its kernel takes, estimates how long it takes to read, and writes all to docs/teaching/minutes.md.
 
     python scripts/minutes.py [--output docs/teaching/minutes.md] [notebooks/01_ar2_weight_recovery.ipynb ...]
 
@@ -12,7 +12,10 @@ import argparse
 import os
 import platform
 import re
+import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,7 +47,10 @@ For those who plan a lesson. `python scripts/minutes.py` writes this page; a cha
   code as {line}. Predictions, explorers and exercises take what time you give them, and are not in it.
 - **To run** was measured, all in one run: each notebook from top to bottom on a fresh kernel, without a network and with nothing
   downloaded before, on {cores} ({kind}; Python {python}, torch {torch}). The first section has the seconds of the imports.
+- **Memory** is the most that the kernel and all processes started by it held at one moment, looked at five times a second
+  (`PSS`). A fresh interpreter that has imported this build of torch holds {base:.2f} GB of that.
 """
+HELD = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 
 
 @dataclass
@@ -92,17 +98,63 @@ def sections(notebook: NotebookNode, seconds: list[float]) -> list[Section]:
     return found
 
 
-def run(path: Path) -> tuple[NotebookNode, list[float]]:
-    """Run a notebook, and time each of its cells."""
+def held(pid: int) -> int:
+    """Bytes of a process and of all that it started; what several share is counted once. Linux."""
+    own = 0
+    try:
+        own = 1024 * sum(map(int, HELD.findall(Path(f"/proc/{pid}/smaps_rollup").read_text())))
+        tasks = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        return own
+    return own + sum(held(int(child)) for task in tasks for child in task.split())
+
+
+class Peak(threading.Thread):
+    """The most that a process and all that it started hold, in bytes, until it is told to stop."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid, self._stopped, self.most = pid, threading.Event(), 0
+
+    def run(self) -> None:
+        while not self._stopped.wait(0.2):
+            self.most = max(self.most, held(self._pid))
+
+    def stop(self) -> int:
+        self._stopped.set()
+        self.join()
+        return self.most
+
+
+def memory_of_torch() -> int:
+    """Bytes that a fresh interpreter holds once it has imported torch."""
+    with subprocess.Popen(
+        [sys.executable, "-c", "import torch; print(flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        found = held(process.pid)
+        process.communicate("\n")
+    return found
+
+
+def run(path: Path) -> tuple[NotebookNode, list[float], int]:
+    """Run a notebook, time each of its cells, and weigh its kernel."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(path.parent)}})
     seconds = []
     with client.setup_kernel():
+        peak = Peak(client.km.provisioner.pid)
+        peak.start()
         for i, cell in enumerate(notebook.cells):
             begin = time.perf_counter()
             client.execute_cell(cell, i)
             seconds.append(time.perf_counter() - begin if cell.cell_type == "code" else 0.0)
-    return notebook, seconds
+        most = peak.stop()
+    return notebook, seconds, most
 
 
 def as_a_student() -> None:
@@ -121,11 +173,21 @@ def row(section: Section, mark: str = "") -> str:
     return "| " + " | ".join(f"{mark}{cell}{mark}" for cell in cells) + " |"
 
 
-def table(title: str, found: list[Section]) -> str:
-    """Markdown of one notebook, its sum at the end."""
+def table(title: str, found: list[Section], most: int) -> str:
+    """Markdown of one notebook, its sum and the memory at the end."""
     sums = (sum(getattr(each, name) for each in found) for name in ("words", "formulas", "lines", "seconds"))
     head = ["| section | words | minutes to read | seconds to run |", "|---|--:|--:|--:|"]
-    return "\n".join([f"## {title}", "", *head, *map(row, found), row(Section("all", *sums), "**")])
+    return "\n".join(
+        [
+            f"## {title}",
+            "",
+            *head,
+            *map(row, found),
+            row(Section("all", *sums), "**"),
+            "",
+            f"Memory: {most / 1e9:.2f} GB.",
+        ]
+    )
 
 
 def about() -> str:
@@ -133,6 +195,7 @@ def about() -> str:
     return ABOUT.format(
         words=WORDS_A_MINUTE, formula=WORDS_OF_A_FORMULA, line=WORDS_OF_A_LINE, cores=NUMBERS.get(n, f"{n} cores"),
         kind=f"{platform.system()}, {platform.machine()}", python=platform.python_version(), torch=version("torch"),
+        base=memory_of_torch() / 1e9,
     )  # fmt: skip
 
 
@@ -146,10 +209,10 @@ def main() -> None:
     for path in options.notebooks:
         with tempfile.TemporaryDirectory() as cache:
             os.environ["WAVENETLIKE_CACHE"] = cache
-            notebook, seconds = run(path)
+            notebook, seconds, most = run(path)
         title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
-        tables.append(table(title, sections(notebook, seconds)))
-        print(f"{path.name}: {sum(seconds):.0f} s", flush=True)
+        tables.append(table(title, sections(notebook, seconds), most))
+        print(f"{path.name}: {sum(seconds):.0f} s, {most / 1e9:.2f} GB", flush=True)
     options.output.write_text("\n\n".join([about().strip(), *tables]) + "\n", encoding="utf-8")
 
 
