@@ -71,5 +71,5 @@ class MuLaw:
 
     @property
     def silence(self) -> int:
-        """The code of 0.0, which stands for the past before the first sample."""
-        return int(self.encode(torch.zeros(1, 1)))
+        """The code of 0.0, which stands for the past before the first sample: ⌊µ/2 + ½⌋, without a tensor, so that a model can be exported."""
+        return self.levels // 2
