@@ -88,7 +88,7 @@ class CausalConv1d(nn.Module):
         if padded:
             x = pad_past(x, self.receptive_field - 1)
         check_known(x.shape[-1], self.receptive_field)
-        if x.device.type != "cpu":
+        if x.device.type != "cpu" or torch.compiler.is_exporting():
             return F.conv1d(x, self.weight, self.bias, dilation=self.dilation)
         kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
         of = Correlation.apply if torch.is_grad_enabled() else correlate
@@ -459,6 +459,8 @@ class SkipHead(nn.Module):
 
     def forward(self, gated: Sequence[Tensor]) -> Tensor:
         n = min(z.shape[-1] for z in gated)
+        if torch.compiler.is_exporting():  # a program of as many pieces would be one for this length alone
+            return self._piece(torch.cat([z[..., z.shape[-1] - n :] for z in gated], dim=1))
         at_once = self.AT_ONCE // (len(gated[0]) * self.skip.weight.shape[1])
         at_once = max(1, at_once - at_once % ALIGNED)
         pieces = zip(*(z[..., z.shape[-1] - n :].split(at_once, dim=-1) for z in gated), strict=True)
