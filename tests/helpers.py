@@ -16,6 +16,16 @@ from wavenetlike import WaveNet, WaveNetConfig
 from wavenetlike.condition import Condition, ConditionConfig
 from wavenetlike.context import ContextConfig
 from wavenetlike.heads import HEADS
+from wavenetlike.models import EMBEDDINGS
+
+CHOICES: dict[str, st.SearchStrategy[Any]] = {
+    "embedding": st.sampled_from(["auto", *EMBEDDINGS]),
+    "gated": st.booleans(),
+    "residual": st.booleans(),
+    "skip": st.booleans(),
+    "weight_norm": st.booleans(),
+}
+"""Fields of a config that say how a model is built, whatever its shape."""
 
 
 def wavenet_configs(skip_channels: int | None = None) -> st.SearchStrategy[WaveNetConfig]:
@@ -31,6 +41,7 @@ def wavenet_configs(skip_channels: int | None = None) -> st.SearchStrategy[WaveN
         gate_channels=st.integers(1, 4),
         skip_channels=st.integers(1, 5) if skip_channels is None else st.just(skip_channels),
         first_kernel_length=st.integers(1, 4),
+        **CHOICES,
     )
 
 

@@ -15,14 +15,15 @@ import numba
 import numpy as np
 import pytest
 import torch
-from helpers import SEEDS, built, random_codes, refused, wavenet_configs
+from helpers import CHOICES, SEEDS, built, random_codes, refused, wavenet_configs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wavenetlike import WaveNetConfig, build_wavenet
 from wavenetlike.generate import compiled, generate, graphed, kernel, stream, teacher_force
 from wavenetlike.generate.compiled import Team
-from wavenetlike.generate.vectors import gate
+from wavenetlike.generate.vectors import gate, squash
+from wavenetlike.models import folded
 
 
 def wide_configs() -> st.SearchStrategy[WaveNetConfig]:
@@ -39,6 +40,7 @@ def wide_configs() -> st.SearchStrategy[WaveNetConfig]:
         gate_channels=widths,
         skip_channels=widths,
         first_kernel_length=st.integers(1, 3),
+        **CHOICES,
     )
 
 
@@ -52,7 +54,7 @@ def test_every_width_lane_and_thread_gives_the_models_logits(config, seed, batch
         codes = random_codes(config.levels, batch, delta + n, seed=seed)
         with torch.no_grad():
             expected = model(codes, padded=False)
-            memory, logits = compiled.start(model, codes[:, :delta])
+            memory, logits = compiled.start(folded(model), codes[:, :delta])
         torch.testing.assert_close(logits, expected[..., 0], rtol=0, atol=1e-4)
         if batch == 1 and not is_large:
             n_threads = 1
@@ -103,6 +105,20 @@ def test_models_of_other_precision_are_computed_in_float32(kind):
 @numba.njit
 def gated(memory, n):
     gate(memory, 2 * n, 0, n)
+
+
+@numba.njit
+def squashed(memory, n):
+    squash(memory, n, 0, n)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 0.1, 1, 5, 30, 1e3, 1e30])
+def test_without_gates_it_is_tanh(scale):
+    n = 4096
+    x = torch.randn(n, generator=torch.Generator().manual_seed(0)) * scale
+    memory = np.concatenate([x.numpy(), np.zeros(n, np.float32)])
+    squashed(memory, n)
+    torch.testing.assert_close(torch.from_numpy(memory[n:]).double(), torch.tanh(x.double()), rtol=0, atol=3e-7)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 0.1, 1, 5, 30, 1e3, 1e30])

@@ -194,7 +194,9 @@ def test_every_parameter_of_a_wavenet_gets_a_gradient(config, seed):
     model.head.loss(model(codes[:, :-1]), codes[:, 1:]).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
-        assert (parameter.grad != 0).any(), name
+        # A direction of one number has nowhere to go.
+        is_stuck = name.endswith("weight.original1") and parameter[0].numel() == 1
+        assert (parameter.grad != 0).any() or is_stuck, name
 
 
 def test_three_blocks_of_ten_layers_see_3070():

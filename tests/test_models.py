@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import SEEDS, built, is_changed, random_codes, refused, wavenet_configs
+from helpers import (
+    CHOICES,
+    SEEDS,
+    built,
+    condition_of,
+    copied,
+    is_changed,
+    random_codes,
+    refused,
+    told_configs,
+    wavenet_configs,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
@@ -28,29 +39,35 @@ from wavenetlike import (
 )
 from wavenetlike.analysis import evaluate
 from wavenetlike.data import bundled_clips
-from wavenetlike.models import PRETRAINED
+from wavenetlike.generate import generate
+from wavenetlike.models import PRETRAINED, folded
+from wavenetlike.train import train
 
 FIELDS = [field.name for field in dataclasses.fields(WaveNetConfig) if field.type == "int"]
 
 
 class TextbookWaveNet(nn.Module):
-    """Figure 4 of the paper word for word: one-hot input, and filter, gate, residual and skip by a convolution each."""
+    """Figure 4 of the paper word for word, but for what the config leaves out: one-hot input, filter, gate, residual and skip by a convolution each."""
 
     def __init__(self, model: WaveNet):
         super().__init__()
         config = self.config = model.config
+        model = folded(model)
         width, gate = config.residual_channels, config.gate_channels
         self.entry = nn.Conv1d(config.levels, width, 1, bias=False)
-        self.entry.weight.data = model.embedding.weight.data.T[..., None].clone()
+        self.entry.weight.data = model.embedding.table.data.T[..., None].clone()
         self.first = None
         if config.first_kernel_length > 1:
             self.first = self.copy(model.first.weight, model.first.bias)
         self.filters, self.gates, self.residuals, self.skips = (nn.ModuleList() for _ in range(4))
-        skip_weights = model.skip_head.skip.weight.split(gate, dim=1)
+        # What is not read has weights of zero.
+        unread = [torch.zeros(config.skip_channels, gate, 1)] * (len(model.layers) - config.n_read)
+        skip_weights = [*unread, *model.skip_head.skip.weight.split(gate, dim=1)]
         for i, (layer, skip_weight) in enumerate(zip(model.layers, skip_weights, strict=True)):
             weight, bias, dilation = layer.gated.conv.weight, layer.gated.conv.bias, config.dilations[i]
             self.filters.append(self.copy(weight[:gate], bias[:gate], dilation))
-            self.gates.append(self.copy(weight[gate:], bias[gate:], dilation))
+            if config.gated:
+                self.gates.append(self.copy(weight[gate:], bias[gate:], dilation))
             if layer.residual is not None:
                 self.residuals.append(self.copy(layer.residual.weight, layer.residual.bias))
             # A sum of biases is one bias: the first layer carries it.
@@ -70,11 +87,11 @@ class TextbookWaveNet(nn.Module):
         if self.first is not None:
             x = self.first(x)
         skips = []
-        for i, (filter, gate, skip) in enumerate(zip(self.filters, self.gates, self.skips, strict=True)):
-            z = torch.tanh(filter(x)) * torch.sigmoid(gate(x))
+        for i, (filter, skip) in enumerate(zip(self.filters, self.skips, strict=True)):
+            z = torch.tanh(filter(x)) * (torch.sigmoid(self.gates[i](x)) if self.config.gated else 1)
             skips.append(skip(z))
             if i < len(self.residuals):
-                x = x[..., -z.shape[-1] :] + self.residuals[i](z)
+                x = self.residuals[i](z) + (x[..., -z.shape[-1] :] if self.config.residual else 0)
         n = skips[-1].shape[-1]
         return self.out(F.relu(self.hidden(F.relu(sum(skip[..., -n:] for skip in skips)))))
 
@@ -87,25 +104,35 @@ def test_wavenet_is_the_textbook_one(config, seed, extra):
     codes = random_codes(config.levels, 2, model.receptive_field + extra, seed=seed)
     logits, expected = model(codes, padded=False), textbook(codes)
     torch.testing.assert_close(logits, expected, rtol=0, atol=1e-5)
+    model = folded(model)  # whose gradients are those of plain weights; the others are torch's own affair
     weights = torch.randn_like(logits)
-    (logits * weights).sum().backward()
+    (model(codes, padded=False) * weights).sum().backward()
     (expected * weights).sum().backward()
 
     def same(ours: Tensor, *theirs: nn.Parameter, dim: int = 0) -> None:
         torch.testing.assert_close(ours, torch.cat([p.grad for p in theirs], dim=dim), rtol=1e-5, atol=1e-5)
 
-    same(model.embedding.weight.grad.T[..., None], textbook.entry.weight)
+    if config.entry == "value":
+        ahead = textbook.entry.weight.grad[..., 0]
+        values = torch.linspace(-1, 1, config.levels)
+        torch.testing.assert_close(model.embedding.weight.grad, ahead @ values, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(model.embedding.bias.grad, ahead.sum(dim=1), rtol=1e-5, atol=1e-5)
+    else:
+        of_table = model.embedding.weight.grad if config.entry == "one-hot" else model.embedding.weight.grad.T
+        same(of_table[..., None], textbook.entry.weight)
     if textbook.first is not None:
         same(model.first.weight.grad, textbook.first.weight)
         same(model.first.bias.grad, textbook.first.bias)
-    for layer, filter, gate in zip(model.layers, textbook.filters, textbook.gates, strict=True):
-        same(layer.gated.conv.weight.grad, filter.weight, gate.weight)
-        same(layer.gated.conv.bias.grad, filter.bias, gate.bias)
+    for i, (layer, filter) in enumerate(zip(model.layers, textbook.filters, strict=True)):
+        convs = [filter, textbook.gates[i]] if config.gated else [filter]
+        same(layer.gated.conv.weight.grad, *(conv.weight for conv in convs))
+        same(layer.gated.conv.bias.grad, *(conv.bias for conv in convs))
     for layer, residual in zip(model.layers, textbook.residuals, strict=False):
         same(layer.residual.weight.grad, residual.weight)
         same(layer.residual.bias.grad, residual.bias)
     assert len(textbook.residuals) == len(model.layers) - 1
-    same(model.skip_head.skip.weight.grad, *(skip.weight for skip in textbook.skips), dim=1)
+    read = textbook.skips[-config.n_read :]
+    same(model.skip_head.skip.weight.grad, *(skip.weight for skip in read), dim=1)
     for skip in textbook.skips:
         same(model.skip_head.skip.bias.grad, skip.bias)
     for name in ("hidden", "out"):
@@ -126,8 +153,10 @@ def test_config_counts_what_is_built(config):
     assert config.depth == model.depth == analysis.depth(model) == depth
     assert config.parameters == analysis.parameters(model) == n
     assert config.gamma == analysis.gamma(model) == n / depth
-    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1) - model.embedding.weight.numel()
+    plain = folded(model)
+    weights = sum(conv.weight.numel() for conv in plain.convolutions)
     assert config.multiplications == weights
+    assert sum(p.numel() for p in plain.parameters()) == dataclasses.replace(config, weight_norm=False).parameters
 
 
 @pytest.mark.parametrize("first", [1, 2, 3, 7, 32])
@@ -141,7 +170,8 @@ def test_presets_have_the_shapes_of_their_names():
     toy, full = build_wavenet_toy(), build_wavenet()
     shape = {
         "n_blocks": 3, "n_layers": 10, "kernel_length": 2, "dilation_rate": 2, "first_kernel_length": 1, "head": "softmax",
-        "n_mixtures": 10, "condition": None, "context": None,
+        "n_mixtures": 10, "condition": None, "context": None, "embedding": "auto", "gated": True, "residual": True, "skip": True,
+        "weight_norm": False,
     }  # fmt: skip
     toy_shape = {**shape, "levels": 10, "residual_channels": 50, "gate_channels": 6, "skip_channels": 50}
     full_shape = {**shape, "levels": 256, "residual_channels": 32, "gate_channels": 32, "skip_channels": 512}
@@ -202,6 +232,89 @@ def test_config_is_frozen_and_made_of_integers():
         refused(lambda n=name: WaveNetConfig(**{n: -1}), ValueError, f"{name}=-1")
         for value in (True, 2.0, "2", None):
             refused(lambda n=name, v=value: WaveNetConfig(**{n: v}), TypeError, f"{name}={value!r}")
+
+
+def test_how_it_is_built_is_said_by_names_and_by_true_and_false():
+    for name in ("gated", "residual", "skip", "weight_norm"):
+        for value in (True, False):
+            assert getattr(WaveNetConfig(**{name: value}), name) is value
+        for value in (1, "yes", None):
+            refused(lambda n=name, v=value: WaveNetConfig(**{n: v}), TypeError, name, "True or False")
+    for value in ("onehot", "", 3, None, True):
+        refused(lambda v=value: WaveNetConfig(embedding=v), ValueError, f"embedding={value!r}", "one-hot")
+    assert WaveNetConfig().entry == "table"
+    assert WaveNetConfig(head="mse").entry == "value"
+    assert WaveNetConfig(head="mse", embedding="table").entry == "table"
+
+
+def test_a_config_from_before_these_choices_is_that_model():
+    fields = {name: value for name, value in dataclasses.asdict(WaveNetConfig()).items() if name not in CHOICES}
+    assert WaveNetConfig.from_json(json.dumps(fields)) == WaveNetConfig()
+
+
+def test_one_hot_vectors_only_pick_a_row_of_the_table():
+    table, one_hot = (built(WaveNetConfig(levels=9, n_layers=3, embedding=name)) for name in ("table", "one-hot"))
+    table.load_state_dict({**one_hot.state_dict(), "embedding.weight": one_hot.embedding.weight.T})
+    codes = random_codes(9, 2, 40)
+    assert torch.equal(one_hot.embedding(codes), table.embedding(codes))
+    assert torch.equal(one_hot.embedding.table, table.embedding.table)
+    assert torch.equal(one_hot(codes), table(codes))
+
+
+@settings(max_examples=30)
+@given(told_configs(), SEEDS)
+def test_folded_is_the_same_function_with_plain_weights(config, seed):
+    model = built(config, seed)
+    before, random = copied(model.state_dict()), torch.get_rng_state()
+    plain = folded(model)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert plain.config == dataclasses.replace(config, weight_norm=False)
+    assert plain.state_dict().keys() == WaveNet(plain.config).state_dict().keys()
+    assert (plain is model) is not config.weight_norm
+    codes = random_codes(config.levels, 2, 30, seed=seed)
+    condition = condition_of(config.condition, 2, 30, seed)
+    torch.testing.assert_close(plain(codes, condition=condition), model(codes, condition=condition))
+    if config.weight_norm:
+        for p in plain.parameters():
+            p.data.zero_()
+        assert not is_changed(before, model.state_dict())
+
+
+@pytest.mark.parametrize("scale", [0.01, 1, 100])
+def test_with_weight_norm_the_length_of_a_direction_does_not_matter(scale):
+    model = built(WaveNetConfig(levels=5, n_blocks=1, n_layers=3, skip_channels=8, weight_norm=True))
+    codes = random_codes(5, 1, 30)
+    with torch.no_grad():
+        before = model(codes)
+        for name, p in model.named_parameters():
+            if name.endswith("original1"):
+                p.mul_(scale)
+        torch.testing.assert_close(model(codes), before)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [{"embedding": "one-hot"}, {"embedding": "value"}, {"gated": False}, {"residual": False}, {"skip": False}, {"weight_norm": True}],
+    ids=str,
+)  # fmt: skip
+def test_every_choice_learns_a_tone_goes_on_where_it_was_and_comes_back(choice, tmp_path):
+    config = WaveNetConfig(
+        levels=8, n_blocks=1, n_layers=4, residual_channels=8, gate_channels=8, skip_channels=16, **choice
+    )
+    tones = [0.8 * torch.sin(torch.arange(600) * 2 * torch.pi / 25 + phase)[None] for phase in range(3)]
+    recipe = {"window": 200, "learning_rate": 1e-2, "ema": 0.9, "schedule": "constant", "progress": False}
+    model, again = built(config), built(config)
+    history = train(model, tones, steps=60, **recipe)
+    assert history.bits[-1] < 0.6 * history.bits[0]
+    train(again, tones, steps=30, **recipe, checkpoints=tmp_path / "run")
+    checkpoint = max((tmp_path / "run").glob("checkpoint-*"))
+    assert load(checkpoint).config == config
+    save(model, tmp_path / "model.safetensors")
+    back = load(tmp_path / "model.safetensors")
+    expected = generate(model, 150, seed=0, method="cached").codes
+    assert torch.equal(generate(back, 150, seed=0, method="compiled").codes, expected)
+    assert torch.equal(generate(folded(back), 20, seed=0, method="naive").codes, expected[:, :20])
+    assert analysis.measure_receptive_field(model).delta == config.receptive_field
 
 
 def test_bad_codes_are_refused(small_model):

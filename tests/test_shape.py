@@ -50,7 +50,7 @@ def test_what_runs_through_a_wavenet_is_its_config(config, seed):
     assert analysis.gamma(model) == config.gamma
     assert max(layer.delta for layer in found) == config.receptive_field
     assert [layer.dilation for layer in found if layer.name.endswith("gated.conv")] == config.dilations
-    assert sum(layer.parameters for layer in found) + model.embedding.weight.numel() == config.parameters
+    assert sum(layer.parameters for layer in found) + analysis.parameters(model.embedding) == config.parameters
     if config.kernel_length > 1:
         assert max(layer.depth for layer in found) == config.depth == analysis.depth(model)
 

@@ -99,9 +99,9 @@ class ConditionConfig:
         """The vocabulary of "word" or of "speaker"."""
         return self.words if part == "word" else self.speakers
 
-    def parameters(self, n_layers: int, gate: int) -> int:
+    def parameters(self, n_layers: int, gate: int, gated: bool = True) -> int:
         """How many numbers a `Conditioning` learns."""
-        per_column = 2 * gate * n_layers
+        per_column = (1 + gated) * gate * n_layers
         return (len(self.words) + len(self.speakers) + per_column) * self.embedding + per_column * self.frame_channels
 
     def n_frames(self, n_samples: int) -> int:
@@ -377,12 +377,13 @@ class Conditioning(nn.Module):
         config: what there is.
         n_layers: of the model.
         gate_channels: of each layer.
+        gated: whether it has gates beside its filters.
     """
 
-    def __init__(self, config: ConditionConfig, n_layers: int, gate_channels: int):
+    def __init__(self, config: ConditionConfig, n_layers: int, gate_channels: int, gated: bool = True):
         super().__init__()
         self.config, self.n_layers = config, n_layers
-        n_outputs = n_layers * 2 * gate_channels
+        n_outputs = n_layers * (1 + gated) * gate_channels
         self.word = nn.Embedding(len(config.words), config.embedding) if config.words else None
         self.speaker = nn.Embedding(len(config.speakers), config.embedding) if config.speakers else None
         self.vector = nn.Linear(config.embedding, n_outputs, bias=False) if config.embedding else None

@@ -61,11 +61,11 @@ class ContextConfig:
         """Δ in columns."""
         return compose(reach(self.kernel_length, dilation) for dilation in self.dilations)
 
-    def parameters(self, width: int, n_layers: int, gate: int) -> int:
+    def parameters(self, width: int, n_layers: int, gate: int, gated: bool = True) -> int:
         """How many numbers a `ContextStack` learns."""
         own, pool = self.channels, width * self.channels * self.rate + self.channels
         layer = own * self.kernel_length * 2 * own + 2 * own + own * own + own
-        return pool + len(self.dilations) * layer + own * n_layers * 2 * gate
+        return pool + len(self.dilations) * layer + own * n_layers * (1 + gated) * gate
 
 
 class ContextStack(nn.Module):
@@ -76,10 +76,10 @@ class ContextStack(nn.Module):
     Args:
         config: its shape.
         width: of the embedding.
-        n_layers, gate_channels: of the model.
+        n_layers, gate_channels, gated: of the model; the stack's own layers have gates anyhow.
     """
 
-    def __init__(self, config: ContextConfig, width: int, n_layers: int, gate_channels: int):
+    def __init__(self, config: ContextConfig, width: int, n_layers: int, gate_channels: int, gated: bool = True):
         super().__init__()
         self.config = config
         self.pool = nn.Conv1d(width, config.channels, config.rate, stride=config.rate)
@@ -87,7 +87,7 @@ class ContextStack(nn.Module):
             ResidualLayer(config.channels, config.channels, config.kernel_length, dilation)
             for dilation in config.dilations
         )
-        self.out = nn.Conv1d(config.channels, n_layers * 2 * gate_channels, 1, bias=False)
+        self.out = nn.Conv1d(config.channels, n_layers * (1 + gated) * gate_channels, 1, bias=False)
 
     @property
     def receptive_field(self) -> int:

@@ -190,6 +190,30 @@ class CodeEmbedding(nn.Embedding):
         return self.weight
 
 
+class OneHot(nn.Module):
+    """A one-hot input through a 1×1 convolution without bias, product and all: (batch, time) → (batch, time, width).
+
+    The function is that of a `CodeEmbedding`, at ``levels`` multiplications for one; its weights begin as those of a convolution.
+
+    Args:
+        levels: number of codes, at least 2.
+        width: channels, at least 1.
+    """
+
+    def __init__(self, levels: int, width: int):
+        super().__init__()
+        self.levels = levels
+        self.weight = nn.Linear(levels, width, bias=False).weight
+
+    @property
+    def table(self) -> Tensor:
+        """The vectors of all codes, (levels, width)."""
+        return self.weight.T
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return F.linear(F.one_hot(codes, self.levels).to(self.weight.dtype), self.weight)
+
+
 class ValueEmbedding(nn.Module):
     """A code by its value alone, w · (2·code/(levels - 1) - 1) + b: (batch, time) → (batch, time, width).
 
@@ -292,7 +316,9 @@ class Gate(torch.autograd.Function):
 def _tanh(x: Tensor) -> Tensor:
     """tanh(x) = 2σ(2x) - 1, which torch computes four times as fast in float32, and exactly enough."""
     if x.dtype is torch.float32:
-        return (2 * x).sigmoid_().mul_(2).sub_(1)
+        sigmoid = (2 * x).sigmoid_()
+        # Autograd reads σ again.
+        return (2 * sigmoid if torch.is_grad_enabled() else sigmoid.mul_(2)).sub_(1)
     return torch.tanh(x)
 
 
@@ -384,12 +410,14 @@ class GatedUnit(nn.Module):
 
     Args:
         in_channels, gate_channels, kernel_length, dilation: as in `CausalConv1d`; ``gate_channels`` is the width of z.
+        gated: False leaves the gate out, z = tanh(W_f ∗ x); ``biases`` are then of gate channels.
     """
 
-    def __init__(self, in_channels: int, gate_channels: int, kernel_length: int, dilation: int = 1):
+    def __init__(self, in_channels: int, gate_channels: int, kernel_length: int, dilation: int = 1, gated: bool = True):
         super().__init__()
         check_int("gate_channels", gate_channels, 1, "the toy WaveNet has 6")
-        self.conv = CausalConv1d(in_channels, 2 * gate_channels, kernel_length, dilation)
+        self.is_gated = gated
+        self.conv = CausalConv1d(in_channels, (1 + gated) * gate_channels, kernel_length, dilation)
 
     @property
     def receptive_field(self) -> int:
@@ -399,6 +427,8 @@ class GatedUnit(nn.Module):
         x = self.conv(x, padded)
         for bias in biases:
             x = add_bias(x, bias)
+        if not self.is_gated:
+            return _tanh(x)
         if torch.is_grad_enabled():
             return Gate.apply(x)
         filter, gate = x.chunk(2, dim=1)
@@ -414,14 +444,24 @@ class ResidualLayer(nn.Module):
     Args:
         residual_channels, gate_channels, kernel_length, dilation: as in `GatedUnit`.
         last: the last layer of a model has no residual way, since nobody would read it.
+        gated: as in `GatedUnit`.
+        adds: False does not add the layer's own input: what leaves the 1×1 convolution goes on alone.
     """
 
     def __init__(
-        self, residual_channels: int, gate_channels: int, kernel_length: int, dilation: int = 1, last: bool = False
+        self,
+        residual_channels: int,
+        gate_channels: int,
+        kernel_length: int,
+        dilation: int = 1,
+        last: bool = False,
+        gated: bool = True,
+        adds: bool = True,
     ):
         super().__init__()
-        self.gated = GatedUnit(residual_channels, gate_channels, kernel_length, dilation)
+        self.gated = GatedUnit(residual_channels, gate_channels, kernel_length, dilation, gated)
         self.residual = None if last else CausalConv1d(gate_channels, residual_channels, 1)
+        self.adds = adds
 
     @property
     def receptive_field(self) -> int:
@@ -431,17 +471,23 @@ class ResidualLayer(nn.Module):
         n = 0 if padded else self.receptive_field - 1
         x, newest = Fork.apply(x, n) if torch.is_grad_enabled() else (x, x[..., n:])
         z = self.gated(x, padded, biases)
-        return (newest if self.residual is None else newest + self.residual(z)), z
+        return self.onward(newest, z), z
+
+    def onward(self, newest: Tensor, z: Tensor) -> Tensor:
+        """The layer's own input (batch, residual, time) and z at the same times → its output."""
+        if self.residual is None:
+            return newest
+        return newest + self.residual(z) if self.adds else self.residual(z)
 
 
 class SkipHead(nn.Module):
-    """The sum of all skip ways, then ReLU, 1×1, ReLU, 1×1 (WaveNet, figure 4): a list of z → (batch, out, time).
+    """The sum of the skip ways, then ReLU, 1×1, ReLU, 1×1 (WaveNet, figure 4): a list of z → (batch, out, time).
 
     Summing one 1×1 convolution a layer is one 1×1 convolution of all z side by side; so it is computed, at
     the positions where every layer has an output, a piece of them at a time.
 
     Args:
-        n_layers: how many z there are.
+        n_layers: how many z are read, the last ones of the list.
         gate_channels: channels of each.
         skip_channels: width of the sum and of the hidden layer.
         out_channels: what the head reads, `levels` for a softmax.
@@ -450,6 +496,7 @@ class SkipHead(nn.Module):
     def __init__(self, n_layers: int, gate_channels: int, skip_channels: int, out_channels: int):
         super().__init__()
         check_int("skip_channels", skip_channels, 1, "the toy WaveNet has 50")
+        self.n_layers = n_layers
         self.skip = CausalConv1d(n_layers * gate_channels, skip_channels, 1)
         self.hidden = CausalConv1d(skip_channels, skip_channels, 1)
         self.out = CausalConv1d(skip_channels, out_channels, 1)
@@ -458,6 +505,7 @@ class SkipHead(nn.Module):
     """Numbers of z that are held side by side: pieces that fit the caches, in memory that the process keeps between two steps."""
 
     def forward(self, gated: Sequence[Tensor]) -> Tensor:
+        gated = gated[-self.n_layers :]
         n = min(z.shape[-1] for z in gated)
         if torch.compiler.is_exporting():  # a program of as many pieces would be one for this length alone
             return self._piece(torch.cat([z[..., z.shape[-1] - n :] for z in gated], dim=1))

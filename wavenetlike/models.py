@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from operator import attrgetter
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
-from wavenetlike.checks import check_choice, check_codes, check_exists, check_int, check_known
+from wavenetlike.checks import check_bool, check_choice, check_codes, check_exists, check_int, check_known
 from wavenetlike.condition import Condition, ConditionConfig, Conditioning, check_frames, check_time, per_layer, resolve
 from wavenetlike.context import ContextConfig, ContextStack
 from wavenetlike.heads import HEADS, MOST_LEVELS, code_head
@@ -17,6 +19,7 @@ from wavenetlike.layers import (
     Bias,
     CausalConv1d,
     CodeEmbedding,
+    OneHot,
     ResidualLayer,
     SkipHead,
     ValueEmbedding,
@@ -45,6 +48,13 @@ class WaveNetConfig:
         n_mixtures: components of "logistics", at least 1.
         condition: what it is told beside the past, see `condition`; None: nothing.
         context: a second stack that looks further back at a lower rate, see `context`; None: there is none.
+        embedding: how codes come in: "table", a vector of its own for each; "one-hot", the same function by a 1×1 convolution; "value", by its
+            value alone; "auto" is "table" for a softmax, and "value" for the other heads.
+        gated: whether tanh of the filters is multiplied by a gate; False: it is not, and a layer has half as many sums.
+        residual: whether each layer adds its own input to what it passes on.
+        skip: whether the head reads all layers; False: it reads the last one alone.
+        weight_norm: whether each convolution learns the length and the direction of an output's kernel apart (Salimans & Kingma, 2016);
+            `folded` makes plain weights of them.
 
     Raises:
         TypeError, ValueError: a field out of its range.
@@ -66,9 +76,15 @@ class WaveNetConfig:
     n_mixtures: int = 10
     condition: ConditionConfig | None = None
     context: ContextConfig | None = None
+    embedding: str = "auto"
+    gated: bool = True
+    residual: bool = True
+    skip: bool = True
+    weight_norm: bool = False
 
     def __post_init__(self) -> None:
         check_choice("head", self.head, HEADS)
+        check_choice("embedding", self.embedding, ("auto", *EMBEDDINGS))
         for name, kind in PARTS.items():
             part = getattr(self, name)
             if part is not None and not isinstance(part, kind):
@@ -76,7 +92,9 @@ class WaveNetConfig:
                     f"{name}={part!r} is a {type(part).__name__}; it must be a {kind.__name__} or None: see help({kind.__name__})."
                 )
         for field in dataclasses.fields(self):
-            if field.name not in ("head", *PARTS):
+            if isinstance(field.default, bool):
+                check_bool(field.name, getattr(self, field.name))
+            elif isinstance(field.default, int):
                 least, most = (2, MOST_LEVELS) if field.name == "levels" else (1, None)
                 check_int(field.name, getattr(self, field.name), least, f"the full WaveNet has {field.default}", most)
                 object.__setattr__(self, field.name, int(getattr(self, field.name)))  # a NumPy integer has no JSON
@@ -121,10 +139,22 @@ class WaveNetConfig:
         """
         width, gate, skip, n_layers = self._widths
         first = width * width * self.first_kernel_length if self.first_kernel_length > 1 else 0
-        gated_units = n_layers * width * self.kernel_length * 2 * gate
+        gated_units = n_layers * width * self.kernel_length * (1 + self.gated) * gate
         residuals = (n_layers - 1) * gate * width
-        head = n_layers * gate * skip + skip * skip + skip * self.outputs
+        head = self.n_read * gate * skip + skip * skip + skip * self.outputs
         return first + gated_units + residuals + head
+
+    @property
+    def n_read(self) -> int:
+        """Layers that the head reads."""
+        return len(self.dilations) if self.skip else 1
+
+    @property
+    def entry(self) -> str:
+        """How codes come in, by name: a key of `EMBEDDINGS`."""
+        if self.embedding != "auto":
+            return self.embedding
+        return "table" if self.head == "softmax" else "value"
 
     @property
     def outputs(self) -> int:
@@ -136,12 +166,13 @@ class WaveNetConfig:
         """How many numbers a `WaveNet` of this shape learns, counted without building it."""
         width, gate, skip, n_layers = self._widths
         first = width if self.first_kernel_length > 1 else 0
-        biases = first + n_layers * 2 * gate + (n_layers - 1) * width + 2 * skip + self.outputs
-        embedding = (self.levels if self.head == "softmax" else 2) * width
-        condition = self.condition.parameters(n_layers, gate) if self.condition else 0
-        context = self.context.parameters(width, n_layers, gate) if self.context else 0
+        biases = first + n_layers * (1 + self.gated) * gate + (n_layers - 1) * width + 2 * skip + self.outputs
+        lengths = biases if self.weight_norm else 0  # of kernels: one an output, as of biases
+        embedding = (2 if self.entry == "value" else self.levels) * width
+        condition = self.condition.parameters(n_layers, gate, self.gated) if self.condition else 0
+        context = self.context.parameters(width, n_layers, gate, self.gated) if self.context else 0
         own = 1 if self.head == "mse" else 0  # σ
-        return embedding + self.multiplications + biases + condition + context + own
+        return embedding + self.multiplications + biases + lengths + condition + context + own
 
     @property
     def _widths(self) -> tuple[int, int, int, int]:
@@ -155,6 +186,13 @@ class WaveNetConfig:
 
 PARTS = {"condition": ConditionConfig, "context": ContextConfig}
 """Fields of a `WaveNetConfig` that are configs themselves."""
+
+EMBEDDINGS: dict[str, type[CodeEmbedding | OneHot | ValueEmbedding]] = {
+    "table": CodeEmbedding,
+    "one-hot": OneHot,
+    "value": ValueEmbedding,
+}
+"""How codes come in, by the names that a config knows beside "auto"."""
 
 
 def paired(before: list[int], layers: list[int], context: tuple[int, int] | None) -> int:
@@ -187,29 +225,35 @@ class WaveNet(nn.Module):
         self.mu_law = MuLaw(config.levels)
         self.head = code_head(config.head, config.levels, config.n_mixtures)
         width = config.residual_channels
-        of = CodeEmbedding if config.head == "softmax" else ValueEmbedding
-        self.embedding = of(config.levels, width)
+        self.embedding = EMBEDDINGS[config.entry](config.levels, width)
         self.first = CausalConv1d(width, width, config.first_kernel_length) if config.first_kernel_length > 1 else None
         self.layers = nn.ModuleList(
             ResidualLayer(
-                width, config.gate_channels, config.kernel_length, dilation, last=i == len(config.dilations) - 1
+                width, config.gate_channels, config.kernel_length, dilation,
+                last=i == len(config.dilations) - 1, gated=config.gated, adds=config.residual,
             )
             for i, dilation in enumerate(config.dilations)
-        )
-        self.skip_head = SkipHead(len(config.dilations), config.gate_channels, config.skip_channels, self.head.channels)
+        )  # fmt: skip
+        self.skip_head = SkipHead(config.n_read, config.gate_channels, config.skip_channels, self.head.channels)
         self.head.begin(self.skip_head.out.bias)  # type: ignore[arg-type]
-        self.conditioning = (
-            Conditioning(config.condition, len(config.dilations), config.gate_channels) if config.condition else None
-        )
-        self.context = (
-            ContextStack(config.context, width, len(config.dilations), config.gate_channels) if config.context else None
-        )
+        shape = len(config.dilations), config.gate_channels, config.gated
+        self.conditioning = Conditioning(config.condition, *shape) if config.condition else None
+        self.context = ContextStack(config.context, width, *shape) if config.context else None
+        if config.weight_norm:
+            for conv in self.convolutions:
+                weight_norm(conv)
 
     @property
     def receptive_field(self) -> int:
         """Δ in samples, composed from the layers' own."""
         context = None if self.context is None else (self.context.receptive_field, self.context.config.rate)
         return paired(*self._receptive_fields, context)
+
+    @property
+    def convolutions(self) -> list[CausalConv1d]:
+        """All from the embedded codes to what the head reads, without those of a context stack."""
+        parts = [self.first, self.layers, self.skip_head]
+        return [conv for part in parts if part for conv in part.modules() if isinstance(conv, CausalConv1d)]
 
     @property
     def own_receptive_field(self) -> int:
@@ -300,6 +344,20 @@ class WaveNet(nn.Module):
             x, z = layer(x, False, added)
             gated.append(z)
         return self.skip_head(gated)
+
+
+def folded(model: WaveNet) -> WaveNet:
+    """The same function with plain weights, as generation wants them: of weight norm, length times direction; a model without it is given back itself.
+
+    What is folded is a copy; to go on training, keep the model.
+    """
+    if not model.config.weight_norm:
+        return model
+    with torch.random.fork_rng(devices=[]):
+        plain = WaveNet(dataclasses.replace(model.config, weight_norm=False))
+    weights = {name: attrgetter(name)(model).detach().clone() for name in plain.state_dict()}
+    plain.load_state_dict(weights, assign=True)
+    return plain.train(model.training)
 
 
 TOY = WaveNetConfig(levels=10, residual_channels=50, gate_channels=6, skip_channels=50)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from wavenetlike.analysis.entries import Entries, Put
 from wavenetlike.checks import check_int, check_seed
-from wavenetlike.layers import CausalConv1d, ValueEmbedding, reach
+from wavenetlike.layers import CausalConv1d, OneHot, ValueEmbedding, reach
 
 SCALES = [1.0, 0.1, 1.0, 10.0]
 """Of the random inputs: what is saturated at one is open at another."""
@@ -414,7 +414,7 @@ def _inputs(module: nn.Module, channels: int | None, levels: int | None) -> tupl
     for part in module.modules():
         if isinstance(part, nn.Embedding):
             return None, part.num_embeddings
-        if isinstance(part, ValueEmbedding):
+        if isinstance(part, (OneHot, ValueEmbedding)):
             return None, part.levels
         if isinstance(part, (nn.Conv1d, nn.Conv2d)):
             return part.in_channels, None

@@ -100,10 +100,11 @@ def column(
     for i, (layer, bias) in enumerate(zip(model.layers, biases, strict=True), start=model.first is not None):
         conv: CausalConv1d = layer.gated.conv  # type: ignore[union-attr, assignment]
         sums = F.conv1d(look_back(i, conv, x), conv.weight, conv.bias)
-        filter, gate = (sums if bias is None else sums + bias).chunk(2, dim=1)
-        gated.append(torch.tanh(filter) * torch.sigmoid(gate))
-        if layer.residual is not None:
-            x = x + layer.residual(gated[-1])  # type: ignore[operator]
+        filter, *gates = (sums if bias is None else sums + bias).split(model.config.gate_channels, dim=1)
+        gated.append(torch.tanh(filter))
+        for gate in gates:
+            gated[-1] = gated[-1] * torch.sigmoid(gate)
+        x = layer.onward(x, gated[-1])  # type: ignore[operator]
     return model.skip_head(gated)[..., 0]
 
 

@@ -274,6 +274,7 @@ def pack(
     n_parts = 2 if config.multiplications >= LARGE else 1
     n_layers, n_first = len(layers), config.first_kernel_length
     width, gate = _up(config.residual_channels), _up(config.gate_channels)
+    n_sums = (1 + config.gated) * gate
     n_skip, n_out = (_up(n, n_parts) for n in (config.skip_channels, config.outputs))
     convs = [_spread(_array(layer.gated.conv.weight), 0, config.gate_channels, gate) for layer in layers]
     residuals = [_array(layer.residual.weight)[..., 0] for layer in layers if layer.residual is not None]
@@ -286,11 +287,11 @@ def pack(
         "embedding": _fill(_array(model.embedding.table), config.levels, width),
         "first": _join(_matrix(tap, width, width) for tap in first),
         "first_bias": none if model.first is None else _fill(_array(model.first.bias), width),
-        "old": _join(_matrix(tap, width, 2 * gate) for conv in convs for tap in _taps(conv)[:-1]),
-        "new": _join(_matrix(conv[..., -1], width, 2 * gate) for conv in convs),
+        "old": _join(_matrix(tap, width, n_sums) for conv in convs for tap in _taps(conv)[:-1]),
+        "new": _join(_matrix(conv[..., -1], width, n_sums) for conv in convs),
         "residual": _join(_matrix(weight, gate, width) for weight in [*residuals, nothing]),
         "residual_bias": _join(_fill(bias, width) for bias in [*biases, none]),
-        "skip": _matrix(skip, n_layers * gate, n_skip, n_parts),
+        "skip": _matrix(skip, config.n_read * gate, n_skip, n_parts),
         "skip_bias": _fill(_array(head.skip.bias), n_skip),
         "hidden": _matrix(_array(head.hidden.weight)[..., 0], n_skip, n_skip, n_parts),
         "hidden_bias": _fill(_array(head.hidden.bias), n_skip),
@@ -300,7 +301,7 @@ def pack(
     }
     rooms = {
         "rings": (model.own_receptive_field - 1) * width,
-        "sums": n_layers * 2 * gate,
+        "sums": n_layers * n_sums,
         "z": n_layers * gate,
         "x": width,
         "newest": width,
@@ -319,6 +320,9 @@ def pack(
         "lane_biases": 0 if bias_shape[1] == 1 else bias_shape[2],
         "frame_biases": bias_shape[1] * bias_shape[2],
         "n_layers": n_layers,
+        "n_read": config.n_read,
+        "adds": int(config.residual),
+        "n_sums": n_sums,
         "n_taps": config.kernel_length,
         "n_first_taps": n_first,
     }

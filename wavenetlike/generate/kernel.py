@@ -24,7 +24,7 @@ import numpy as np
 from numba import types
 
 from wavenetlike.generate import vectors
-from wavenetlike.generate.vectors import add, copy, gate, give_way, multiply, tell, told
+from wavenetlike.generate.vectors import add, copy, gate, give_way, multiply, squash, tell, told
 from wavenetlike.heads import bins
 from wavenetlike.heads.bins import LEAST_LOG_SCALE, MOST_LOG_SCALE, MOST_MEAN
 
@@ -52,6 +52,12 @@ class Plan(NamedTuple):
     n_noise: int
     """Random numbers that decide one draw."""
     n_layers: int
+    n_read: int
+    """How many of them the head reads, the last ones."""
+    adds: int
+    """1: each layer adds its own input to what it passes on; 0: it does not."""
+    n_sums: int
+    """Of a layer: 2·gate, or without gates as many as filters."""
     n_taps: int
     n_first_taps: int
     width: int
@@ -74,14 +80,14 @@ class Plan(NamedTuple):
     """Of each tap of the first convolution, oldest first, (width → width)."""
     first_bias: int
     old: int
-    """Of each layer, of each tap but the newest, oldest first, (width → 2·gate), filter first."""
+    """Of each layer, of each tap but the newest, oldest first, (width → n_sums), filter first."""
     new: int
     """Of each layer the newest tap."""
     residual: int
     """Of each layer (gate → width); of the last, zeros."""
     residual_bias: int
     skip: int
-    """Of each part (layers · gate → its share of the skip channels); `hidden` and `out` likewise."""
+    """Of each part (layers that are read · gate → its share of the skip channels); `hidden` and `out` likewise."""
     skip_bias: int
     hidden: int
     hidden_bias: int
@@ -180,7 +186,7 @@ def add_old(
     heard: int,
 ) -> None:
     """Filters and gates of every layer, as far as the past and the condition determine them: known before the newest sample is."""
-    width, n_sums, n_old = plan.width, 2 * plan.gate, plan.n_taps - 1
+    width, n_sums, n_old = plan.width, plan.n_sums, plan.n_taps - 1
     ring = lane * plan.lane + plan.rings + (plan.n_first_taps - 1) * width
     frame = min(max((plan.first_time + time) // plan.hop, 0), plan.n_frames - 1)
     for i in range(plan.n_layers):
@@ -231,7 +237,7 @@ def add_new(
     heard: int,
 ) -> None:
     """The newest column, from x, the embedding, up through every layer: z of each, and x into the rings."""
-    width, n_sums, own = plan.width, 2 * plan.gate, lane * plan.lane
+    width, n_sums, own = plan.width, plan.n_sums, lane * plan.lane
     if plan.n_first_taps > 1:
         add_first(plan, w, memory, rows, time, lane, n_lanes)
     ring = plan.rings + (plan.n_first_taps - 1) * width
@@ -247,8 +253,14 @@ def add_new(
             place = other * plan.lane
             if length:
                 copy(memory, own + place + ring + time % length * width, memory, own + place + plan.x, width)
-            gate(memory, z + place, y + place, plan.gate)
-            add(memory, own + place + plan.x, w, plan.residual_bias + i * width, width)
+            if n_sums > plan.gate:
+                gate(memory, z + place, y + place, plan.gate)
+            else:
+                squash(memory, z + place, y + place, plan.gate)
+            if plan.adds:
+                add(memory, own + place + plan.x, w, plan.residual_bias + i * width, width)
+            else:
+                copy(memory, own + place + plan.x, w, plan.residual_bias + i * width, width)
         matrix = plan.residual + i * plan.gate * width
         multiply(
             memory, own + plan.x, z, plan.lane, n_lanes, w, -1, matrix, plan.gate, width, rows, 0, plan.gate,
@@ -271,16 +283,17 @@ def add_skips(
     n_lanes: int,
     heard: int,
 ) -> None:
-    """One part of the sum of all skip ways; as soon as z are there."""
-    share, n_rows, own = plan.n_skip // plan.n_parts, plan.n_layers * plan.gate, lane * plan.lane
+    """One part of the sum of the skip ways; as soon as z are there."""
+    share, n_rows, own = plan.n_skip // plan.n_parts, plan.n_read * plan.gate, lane * plan.lane
     matrix, base = plan.skip + part * share * n_rows, plan.skip_bias + part * share
-    for i in range(0, plan.n_layers, HEARD):
-        first, n = i * plan.gate, min(HEARD, plan.n_layers - i)
+    unread = plan.n_layers - plan.n_read
+    for i in range(unread, plan.n_layers, HEARD):
+        n = min(HEARD, plan.n_layers - i)
         if heard >= 0:
             wait(words, Z_DONE, heard + i + n)
-        y, z = own + plan.skips + part * share, own + plan.z + first
+        y, z = own + plan.skips + part * share, own + plan.z + i * plan.gate
         multiply(
-            memory, y, z, plan.lane, n_lanes, w, base, matrix, n_rows, share, rows, first, n * plan.gate,
+            memory, y, z, plan.lane, n_lanes, w, base, matrix, n_rows, share, rows, (i - unread) * plan.gate, n * plan.gate,
             plan.batch == 1,
         )  # fmt: skip
         base = -1

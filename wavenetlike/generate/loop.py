@@ -18,7 +18,7 @@ from wavenetlike.checks import check_bool, check_choice, check_codes, check_int,
 from wavenetlike.condition import Condition, check_frames, resolve
 from wavenetlike.generate import cached, compiled, graphed, naive
 from wavenetlike.generate.told import Told
-from wavenetlike.models import WaveNet, check_model
+from wavenetlike.models import WaveNet, check_model, folded
 from wavenetlike.names import Method
 
 METHODS: dict[str, Any] = {"naive": naive, "cached": cached, "compiled": compiled}
@@ -167,6 +167,7 @@ def teacher_force(
     check_codes(codes, model.config.levels)
     how = _method(model, method, codes.shape[1])
     _check_weights(model)
+    model = folded(model)
     past = _past(model, prefix, len(codes), f"the {len(codes)} of the codes").to(model.device)
     known = _condition(model, condition, len(codes), prefix, codes.shape[1])
     memory, outputs = how.start(model, past, _told(known, prefix, past))
@@ -205,6 +206,7 @@ def _pieces(
             )
     how = _method(model, method, n)
     _check_weights(model)
+    model = folded(model)
     past = _past(model, prefix, batch, f"batch={batch}").to(model.device)
     told = _told(_condition(model, condition, batch, prefix, n), prefix, past)
     generator = None if seed is None else torch.Generator().manual_seed(int(seed))

@@ -289,6 +289,17 @@ def _emit_exp(builder: Any, x: Any) -> Any:
     return builder.fmul(series, builder.bitcast(builder.shl(k, ir.Constant(INTS, [23] * WIDTH)), VECTOR))
 
 
+def _within(memory: Any, name: str, emit: Callable[..., None]) -> tuple[Any, Any]:
+    """What reads and writes at two places of one array."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = _data(context, builder, signature.args[0], args[0])
+        _function(builder, name, [_at(builder, data, args[1]), _at(builder, data, args[2]), args[3]], emit)
+        return context.get_dummy_value()
+
+    return types.void(memory, types.int64, types.int64, types.int64), generate
+
+
 def _emit_gate(builder: Any, z: Any, filters: Any, n: Any) -> None:
     one = _constant(1.0)
     for to, filter, gate in _each_vector(builder, n, z, filters, _at(builder, filters, n)):
@@ -306,14 +317,21 @@ def gate(_: Any, memory: Any, z0: Any, y0: Any, n: Any) -> Any:
 
     With a = e^{2y} of the filter and b = e^{-y} of the gate that is (a - 1) / ((a + 1)(1 + b)): one division for both.
     """
-    signature = types.void(memory, types.int64, types.int64, types.int64)
+    return _within(memory, "gate", _emit_gate)
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        memory = _data(context, builder, signature.args[0], args[0])
-        _function(builder, "gate", [_at(builder, memory, args[1]), _at(builder, memory, args[2]), args[3]], _emit_gate)
-        return context.get_dummy_value()
 
-    return signature, generate
+def _emit_squash(builder: Any, z: Any, filters: Any, n: Any) -> None:
+    one = _constant(1.0)
+    for to, filter in _each_vector(builder, n, z, filters):
+        f = builder.load(filter, align=4)
+        a = _emit_exp(builder, builder.fmul(_emit_clip(builder, f, 20.0), _constant(2.0)))
+        builder.store(builder.fdiv(builder.fsub(a, one), builder.fadd(a, one)), to, align=4)
+
+
+@intrinsic
+def squash(_: Any, memory: Any, z0: Any, y0: Any, n: Any) -> Any:
+    """memory[z0 + i] = tanh(memory[y0 + i]) for i < n, a multiple of 8: `gate` without its gate."""
+    return _within(memory, "squash", _emit_squash)
 
 
 @intrinsic
