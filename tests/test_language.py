@@ -182,6 +182,7 @@ def test_a_long_sentence_is_found():
 # other use, or at most two paragraphs below in the same cell, as where a formula is followed by what it means. A notebook
 # may also use what those explain that it names under "You need".
 EXPLAINED: dict[int, dict[str, str]] = {
+    0: {"Δ": "its **receptive field** Δ (Delta)"},
     1: {
         "Π": "as a product (Π)",
         "∣": "given (|) its past",
