@@ -354,7 +354,7 @@ def add_bias(y: Tensor, bias: Bias) -> Tensor:
         return of(y, frames, hop, ends.tolist())
     times = ends.to(y.device)[:, None] - y.shape[2] + torch.arange(y.shape[2], device=y.device)
     at = (times.div(hop, rounding_mode="floor")).clamp(0, frames.shape[2] - 1)
-    batch = len(y)
+    batch = y.shape[0]  # not len, which a program would take for a constant
     return y + frames.expand(batch, -1, -1).gather(2, at.expand(batch, -1)[:, None].expand(-1, y.shape[1], -1))
 
 

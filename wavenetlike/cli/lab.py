@@ -22,8 +22,10 @@ from wavenetlike.files import durably
 from wavenetlike.names import PACKAGE
 
 MANIFEST = ".wavenetlike.json"
-SOLUTIONS = "source"
-"""The folder of the solved exercises, in a repository, which are not copied."""
+KINDS = {".ipynb", ".json", ".html", ".j2"}
+"""What is copied: notebooks, and how those in dashboards/ are shown."""
+TEACHERS = {"source", "nbgrader_config.py"}
+"""In a repository what is not for students: the solved exercises, and how they are graded."""
 MOST_PORT = 65_535
 
 
@@ -157,11 +159,11 @@ def notebooks() -> Path:
 
 def shipped(source: Path) -> list[str]:
     """What is copied of the notebooks, as paths with slashes: no solutions, no checkpoints of JupyterLab."""
-    found = [path.relative_to(source) for path in source.rglob("*.ipynb")]
+    found = [path.relative_to(source) for path in source.rglob("*") if path.suffix in KINDS]
     return sorted(
         path.as_posix()
         for path in found
-        if SOLUTIONS not in path.parts and not any(part.startswith(".") for part in path.parts)
+        if not TEACHERS & set(path.parts) and not any(part.startswith(".") for part in path.parts)
     )
 
 

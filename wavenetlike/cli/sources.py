@@ -1,7 +1,8 @@
-"""What a path of the command line may hold: words in folders, any audio, encoded clips, or a series of numbers."""
+"""What a path of the command line may hold: words in folders, any audio, encoded clips, or a series of numbers; or a trained model."""
 
 from __future__ import annotations
 
+import argparse
 import csv
 import math
 import os
@@ -18,6 +19,7 @@ from wavenetlike.checks import check_exists
 from wavenetlike.cli.options import RATE
 from wavenetlike.data import Clips, EncodedClips, Waveforms, audio_files, bundled_clips, read_audio
 from wavenetlike.data.clips import SPEAKER_ENDS, Items
+from wavenetlike.models import WaveNet, load, pretrained
 
 SERIES = (".csv", ".txt", ".npy")
 """Files of one series of numbers."""
@@ -124,6 +126,14 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+# A trained model
+
+
+def trained_model(options: argparse.Namespace) -> WaveNet:
+    """The one in a file, or the one of the package that is named, else the toy."""
+    return pretrained(options.preset or "toy") if options.model is None else load(options.model)
 
 
 # What a dataset holds, and which models suit it

@@ -1,7 +1,7 @@
 """Where series and waveforms come from: AR(2), other processes whose truth is known, sunspots, bundled clips, Speech Commands, your own; and windows of them."""
 
 from wavenetlike.data.ar2 import ar2_process, is_stationary, largest_root, switching_ar2
-from wavenetlike.data.audio import read_audio, resample, signal_to_noise, wav_bytes
+from wavenetlike.data.audio import audio_bytes, read_audio, resample, signal_to_noise, wav_bytes
 from wavenetlike.data.clips import AudioFiles, Clips, bundled_clips
 from wavenetlike.data.codes import Codes, EncodedClips, encode_clips
 from wavenetlike.data.conditions import Conditions, Frames, conditions, vocabulary
@@ -28,6 +28,7 @@ __all__ = [
     "Windows",
     "ar2_process",
     "ar_process",
+    "audio_bytes",
     "audio_files",
     "bundled_clips",
     "conditions",

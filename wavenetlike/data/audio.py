@@ -219,8 +219,13 @@ def signal_to_noise(signal: Tensor, copy: Tensor) -> float:
 
 def wav_bytes(waveform: Tensor, sample_rate: int) -> bytes:
     """A waveform (1, time) in [-1, 1] as a 16-bit WAV file, as loud as it is: what a player in a page takes."""
+    return audio_bytes(waveform, sample_rate, "WAV")
+
+
+def audio_bytes(waveform: Tensor, sample_rate: int, kind: str) -> bytes:
+    """The same as a file of another kind that libsndfile writes, as it calls it: "WAV" or "FLAC"."""
     import soundfile
 
     buffer = io.BytesIO()
-    soundfile.write(buffer, waveform[0].numpy(), sample_rate, format="WAV", subtype="PCM_16")
+    soundfile.write(buffer, waveform[0].numpy(), sample_rate, format=kind, subtype="PCM_16")
     return buffer.getvalue()
