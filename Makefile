@@ -6,6 +6,7 @@
 # make notebooks   runs the notebooks anew, without a network, and stores what they print
 # make exercises   makes the student versions of the exercises anew, of the solved ones
 # make handouts   makes slides of the notebooks and a sheet of formulas, to open without a network, in build/handouts
+# make docs   makes the documentation, to open without a network, in build/docs
 # make minutes   runs the notebooks once and writes how long each section takes; when nothing else runs
 # make bench-data   measures how fast training examples come, and in how much memory; 2 GB of disk, some two minutes
 # make bench-train   measures a training step, beside a textbook's, and in two processes; some six minutes
@@ -19,7 +20,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Only in a container is one root, and there JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: lab dash test test-browser test-tpu notebooks exercises handouts minutes bench-data bench-train bench-generate bench-widgets bench-classroom
+.PHONY: lab dash test test-browser test-tpu notebooks exercises handouts docs minutes bench-data bench-train bench-generate bench-widgets bench-classroom
 
 lab: .venv/lab
 	$(BIN)/jupyter lab notebooks $(AS_ROOT)
@@ -48,6 +49,9 @@ exercises: .venv/test
 
 handouts: .venv/handouts
 	$(BIN)/python scripts/handouts.py
+
+docs: .venv/docs
+	$(BIN)/python scripts/documentation.py
 
 minutes: .venv/test
 	$(BIN)/python scripts/minutes.py
@@ -80,6 +84,10 @@ bench-classroom: .venv/test
 
 .venv/handouts: .venv/lab
 	$(BIN)/python -m pip install --editable ".[handouts]"
+	touch $@
+
+.venv/docs: .venv/lab
+	$(BIN)/python -m pip install --editable ".[docs]"
 	touch $@
 
 .venv/test: .venv/lab
