@@ -1,4 +1,4 @@
-"""What the README shows runs as it stands there."""
+"""What the README and the page about the library show runs as it stands there."""
 
 import os
 import re
@@ -15,23 +15,28 @@ import wavenetlike.train
 ROOT = Path(__file__).parents[1]
 
 
-def test_python_blocks_run_in_their_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "n_blocks", "left"), [("README.md", 1, "sound.wav"), ("docs/library.md", 10, "wavenet.safetensors")]
+)
+def test_python_blocks_run_in_their_order(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str, n_blocks: int, left: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WAVENETLIKE_CACHE", str(tmp_path))
     train, brief = wavenetlike.train.train, {"steps": 1, "window": 100, "progress": False}
     monkeypatch.setattr(wavenetlike.train, "train", lambda *given, **options: train(*given, **{**options, **brief}))
     torch.manual_seed(0)
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 10
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(blocks) == n_blocks
     names: dict[str, object] = {}
     for block in blocks:
         exec(block, names)
-    assert (tmp_path / "wavenet.safetensors").exists()
+    assert (tmp_path / left).exists()
 
 
-def test_links_lead_somewhere() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert targets
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8"))
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
