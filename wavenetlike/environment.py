@@ -111,14 +111,15 @@ def _install(*requirements: str) -> str:
 
 
 def needed() -> dict[str, str]:
-    """What this package needs, by its name: which versions, as its own metadata say, for example ">=2.11,<2.15"."""
+    """What this package needs, by name: which versions, as it was installed with, for example ``>=2.11,<2.15``."""
     lines = [line for line in metadata.requires("wavenetlike") or [] if "extra ==" not in line]
     found = [re.match(r"([\w.-]+)\s*([^;]*)", line) for line in lines]
-    return {match[1]: match[2].strip() for match in found if match}
+    # The lower bound first.
+    return {match[1]: ",".join(sorted(match[2].strip().split(","), reverse=True)) for match in found if match}
 
 
 def satisfies(version: str, wanted: str) -> bool:
-    """Whether a version lies within, as ``>=2.11,<2.15`` says; what follows its numbers (+cpu, rc1) does not matter.
+    """Whether a version lies within what ``>=2.11,<2.15`` says; what follows its numbers, as in ``2.11rc1+cpu``, does not matter.
 
     >>> satisfies("2.14.1+cu130", ">=2.11,<2.15")
     True
@@ -325,8 +326,8 @@ class _WindowsMemory(ctypes.Structure):
     """MEMORYSTATUSEX."""
 
     _fields_ = (
-        ("length", ctypes.c_ulong),
-        ("load", ctypes.c_ulong),
+        ("length", ctypes.c_uint32),
+        ("load", ctypes.c_uint32),
         *(
             (name, ctypes.c_ulonglong)
             for name in ("total", "available", "pages", "free_pages", "own", "free_own", "more")
