@@ -36,7 +36,7 @@ test: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval notebooks --ignore=notebooks/exercises/release --numprocesses 2 --dist loadfile
 
 test-browser: .venv/test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser --numprocesses 3 --dist loadgroup --durations 15
 
 test-tpu: .venv-tpu/ready
 	PYTHONPATH=. .venv-tpu/bin/python -m pytest --override-ini addopts=-ra tests/test_devices.py -k xla

@@ -14,9 +14,14 @@ SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if CHROMIUM is None and Path(__file__).parent in item.path.parents:
+    own = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in own:
+        if CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason="needs Chromium or Chrome on the PATH"))
+        # What shares a server or a build stays together; notebooks, which take the longest, are taken one by one.
+        alone = item.path.stem == "test_notebooks"
+        item.add_marker(pytest.mark.xdist_group(item.name if alone else item.path.stem))
+    items.sort(key=lambda item: item.path.stem != "test_notebooks")
 
 
 @pytest.fixture(scope="session")
