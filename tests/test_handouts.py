@@ -672,14 +672,16 @@ def test_minutes_are_those_of_a_section():
     assert (one.title, one.words, one.formulas, one.lines, one.seconds) == ("One", 2, 1, 0, 0)
     assert (two.title, two.words, two.formulas, two.lines, two.seconds) == ("Two", 3, 0, 2, 0.1)
     assert one.minutes == (2 + minutes.WORDS_OF_A_FORMULA) / minutes.WORDS_A_MINUTE
-    *_, last_but_one, last = minutes.table("T", [first, one, two]).splitlines()
+    *_, last_but_one, last, _, memory = minutes.table("T", [first, one, two], 1_234_000_000).splitlines()
+    assert memory == "Memory: 1.23 GB."
     assert last_but_one == "| Two | 3 | under 1 | under 1 |"
     assert last == "| **all** | **9** | **under 1** | **4** |"
 
 
-def test_a_notebook_is_run_and_timed(tmp_path):
+def test_a_notebook_is_run_timed_and_weighed(tmp_path):
     path = tmp_path / "small.ipynb"
-    nbformat.write(new_notebook(cells=[new_markdown_cell("# T"), new_code_cell("import time; time.sleep(0.3)")]), path)
-    _, seconds = minutes.run(path)
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# T"), new_code_cell("import time; held = b'x' * 200_000_000; time.sleep(0.5)")]), path)
+    _, seconds, most = minutes.run(path)
     assert seconds[0] == 0
-    assert 0.3 <= seconds[1] < 30
+    assert 0.5 <= seconds[1] < 30
+    assert 200_000_000 <= most < 600_000_000 or not Path("/proc/self/smaps_rollup").exists()
