@@ -29,9 +29,7 @@ def export_command(options: argparse.Namespace) -> int:
     """``wavenetlike export``; the exit status."""
     name = options.preset or "toy" if options.model is None else Path(options.model).stem
     path = Path(options.output or (name + ".pt2" if options.to == "program" else name))
-    check_target(None if options.to == "weights" else str(path), options.model)
-    for target in [path] if options.to == "program" else [path / WEIGHTS, path / CONFIG]:
-        check_new(target, options.force)
+    _check_targets(options, path)
     model = trained_model(options).eval()
     written = _write_weights(model, path) if options.to == "weights" else _write_program(model, path)
     told = {
@@ -41,6 +39,18 @@ def export_command(options: argparse.Namespace) -> int:
     }
     say(as_json(told) if options.json else _sentence(written))
     return 0
+
+
+def _check_targets(options: argparse.Namespace, path: Path) -> None:
+    """Refuse what could not be written, before anything is read."""
+    if options.to == "weights" and path.exists() and not path.is_dir():
+        raise NotADirectoryError(
+            f"{str(path)!r} is a file; name a folder for the weights: try {str(path) + '-weights'!r}."
+        )
+    is_folder = options.to == "weights" and path.is_dir()
+    for target in [path / WEIGHTS, path / CONFIG] if is_folder else [path]:
+        check_target(str(target), options.model)
+        check_new(target, options.force)
 
 
 def _sentence(written: dict[str, Any]) -> str:
@@ -57,10 +67,6 @@ def _write_weights(model: WaveNet, folder: Path) -> dict[str, Any]:
     """A folder of two files, each whole or not at all."""
     from safetensors.torch import save
 
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(
-            f"{str(folder)!r} is a file; name a folder for the weights: try {str(folder) + '-weights'!r}."
-        )
     folder.mkdir(exist_ok=True)
     weights = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     durably(folder.resolve() / WEIGHTS, save(weights))

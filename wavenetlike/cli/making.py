@@ -31,7 +31,9 @@ def generate_command(options: argparse.Namespace) -> int:
     check_rate("sample_rate", options.sample_rate)
     if options.seconds is not None:
         check_positive("seconds", options.seconds, "2.5")
-    batch = options.batch or max(len(given or [""]) for given in (options.word, options.speaker, options.like))
+    batch = options.batch
+    if batch is None:
+        batch = max(len(given or [""]) for given in (options.word, options.speaker, options.like))
     targets = _targets(options, batch)
     model = trained_model(options)
     heard = _heard(options, model.config.condition)
@@ -101,7 +103,7 @@ def _heard(options: argparse.Namespace, config: ConditionConfig | None) -> list[
     if options.like:
         return [_recording(name, options.sample_rate) for name in options.like]
     clips = bundled_clips()
-    spoken = {word: waveform for waveform, _, word, _ in map(clips.__getitem__, range(len(clips)))}
+    spoken = {word: waveform for waveform, _, word, _ in map(clips.__getitem__, reversed(range(len(clips))))}
     if not options.word or not set(options.word) <= set(spoken):
         raise ValueError(
             "This model is told frames, and there is no recording to take them from; pass one by --like FILE."
