@@ -11,6 +11,7 @@
 # make bench-data   measures how fast training examples come, and in how much memory; 2 GB of disk, some two minutes
 # make bench-train   measures a training step, beside a textbook's, and in two processes; some six minutes
 # make bench-generate   measures how fast sound is made, beside a textbook's queues; some two minutes
+# make bench-others   measures the same beside another library, which it installs first; a minute
 # make bench-widgets   measures how fast explorers follow a key, in JupyterLab; needs Chromium or Chrome
 # make bench-classroom   starts thirty kernels at once on a server and weighs them; Linux, 24 GB of memory, some ten minutes
 # Each sets up .venv first, where that has not been done since pyproject.toml changed.
@@ -20,7 +21,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Only in a container is one root, and there JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: lab dash test test-browser test-tpu notebooks exercises handouts docs minutes bench-data bench-train bench-generate bench-widgets bench-classroom
+.PHONY: lab dash test test-browser test-tpu notebooks exercises handouts docs minutes bench-data bench-train bench-generate bench-others bench-widgets bench-classroom
 
 lab: .venv/lab
 	$(BIN)/jupyter lab notebooks $(AS_ROOT)
@@ -65,6 +66,10 @@ bench-train: .venv/test
 
 bench-generate: .venv/test
 	$(BIN)/python benchmarks/generate.py
+
+bench-others: .venv/test
+	$(BIN)/python -m pip install --no-deps wavenet_vocoder==0.1.1
+	$(BIN)/python benchmarks/others.py
 
 bench-widgets: .venv/test
 	$(BIN)/python benchmarks/widgets.py
