@@ -14,7 +14,7 @@ import torch
 from wavenetlike import build_wavenet_toy, save, train
 from wavenetlike.analysis import evaluate
 from wavenetlike.data import bundled_clips
-from wavenetlike.models import PRETRAINED
+from wavenetlike.names import PRETRAINED
 
 
 def main() -> None:

@@ -21,7 +21,8 @@ from wavenetlike.analysis import evaluate
 from wavenetlike.condition import Condition, ConditionConfig
 from wavenetlike.data import AudioFiles, Clips, Trimmed, mel_frames, vocabulary
 from wavenetlike.generate import generate
-from wavenetlike.models import PRETRAINED, load
+from wavenetlike.models import load
+from wavenetlike.names import PRETRAINED
 
 LISTS = ["testing_list.txt", "validation_list.txt"]
 

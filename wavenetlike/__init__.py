@@ -8,7 +8,6 @@ Nothing is loaded before it is asked for, so that what needs no torch does not w
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -69,7 +68,9 @@ def __getattr__(name: str) -> object:
 
 def _is_module(name: str) -> bool:
     """Whether there is code of that name; a folder of data alone, as of the trained models, is none."""
-    spec = None if name.startswith("_") else importlib.util.find_spec(f"{__name__}.{name}")
+    from importlib.util import find_spec
+
+    spec = None if name.startswith("_") else find_spec(f"{__name__}.{name}")
     return spec is not None and spec.origin is not None
 
 

@@ -281,13 +281,13 @@ def _is_this_python(program: str) -> bool:
 
 
 def available_memory(
-    system: str = sys.platform, proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")
+    system: str = sys.platform, about: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")
 ) -> float:
     """Bytes that a program may still take; on macOS those of the whole machine. NaN where nothing says so.
 
     Args:
         system: as `sys.platform` names it.
-        proc: where Linux says what there is.
+        about: where Linux says what there is.
         groups: where Linux says what a container may take.
     """
     if system == "win32":
@@ -295,7 +295,7 @@ def available_memory(
     if system == "darwin":
         return _mac_memory()
     try:
-        line = re.search(r"^MemAvailable:\s+(\d+) kB", (proc / "meminfo").read_text(), re.MULTILINE)
+        line = re.search(r"^MemAvailable:\s+(\d+) kB", (about / "meminfo").read_text(), re.MULTILINE)
     except OSError:
         line = None
     free = 1024.0 * int(line[1]) if line else float("nan")
@@ -323,7 +323,7 @@ def _group_memory(groups: Path) -> float | None:
 
 
 class _WindowsMemory(ctypes.Structure):
-    """MEMORYSTATUSEX."""
+    """`MEMORYSTATUSEX` of kernel32."""
 
     _fields_ = (
         ("length", ctypes.c_uint32),
