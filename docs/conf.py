@@ -193,9 +193,19 @@ def is_left_out(app: Sphinx, what: str, name: str, obj: object, skip: bool, opti
     return None
 
 
+def with_levels(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], document: nodes.document | None
+) -> None:
+    """Captions in the list of pages are headings, which have to say of what level."""
+    for name in ("furo_navigation_tree", "toctree"):
+        if isinstance(context.get(name), str):
+            context[name] = context[name].replace('role="heading"', 'role="heading" aria-level="2"')
+
+
 def setup(app: Sphinx) -> None:
     app.connect("missing-reference", resolve)
     app.connect("autodoc-process-docstring", ready, priority=400)
     app.connect("autodoc-process-docstring", with_colons, priority=600)
     app.connect("autodoc-skip-member", is_left_out)
+    app.connect("html-page-context", with_levels, priority=900)
     app.add_post_transform(Named)

@@ -2,8 +2,8 @@
 
     python scripts/documentation.py [--output build/docs]
 
-Sphinx reads a copy of what is here, in which everything has its place: ``docs`` at the top, the README and ``notebooks`` below it, and a page of
-reference for each part of the package. Links are turned on the way: what is a page there is linked as a page, all else of this repository on GitHub.
+Sphinx reads a copy of what is here, in which everything has its place: ``docs`` at the top, ``notebooks`` below it, and a page of reference for
+each part of the package. Links are turned on the way: what is a page there is linked as a page, all else of this repository on GitHub.
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ LINK = re.compile(
     """,
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
-BADGES = re.compile(r"^\[!\[.*\n", re.MULTILINE)
-"""Pictures from elsewhere, which need a network."""
 CHART = re.compile(r"^```mermaid\n(?P<chart>.*?)^```$", re.DOTALL | re.MULTILINE)
 CONTENTS = """
 ```{toctree}
@@ -51,12 +49,10 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 def place(path: Path) -> PurePosixPath | None:
     """Where a file of this repository lies among the sources of the pages, if it does."""
     inside = PurePosixPath(path.relative_to(ROOT).as_posix())
-    if inside == PurePosixPath("README.md"):
-        return PurePosixPath("readme.md")
+    if inside.name == "README.md" and inside.parts[0] in ("README.md", "docs"):  # is the first page of its folder
+        return PurePosixPath(*inside.parts[1:-1], "index.md")
     if inside.parts[0] == "docs":
-        within = inside.relative_to("docs")
-        # A folder's README is its first page.
-        return within.with_name("index.md") if inside.name == "README.md" else within
+        return inside.relative_to("docs")
     return inside if path.suffix == ".ipynb" and inside.parts[0] == "notebooks" else None
 
 
@@ -81,8 +77,8 @@ def turned(text: str, target: str, path: Path) -> str:
 
 
 def page(text: str, path: Path) -> str:
-    """Markdown of the file ``path`` with its links turned, without what needs a network."""
-    text = CHART.sub(lambda match: told(match["chart"]), BADGES.sub("", text))
+    """Markdown of the file ``path`` with its links turned, and its charts in words."""
+    text = CHART.sub(lambda match: told(match["chart"]), text)
     return LINK.sub(lambda link: turned(link["text"], link["target"], path) if link["target"] else link[0], text)
 
 
@@ -232,7 +228,6 @@ def first_names() -> str:
 def gather(folder: Path) -> None:
     """Lay out the sources of all pages."""
     for path in [
-        ROOT / "README.md",
         *(path for path in DOCS.rglob("*") if path.is_file()),
         *NOTEBOOKS.rglob("*.ipynb"),
     ]:
@@ -242,9 +237,7 @@ def gather(folder: Path) -> None:
         (folder / where).parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".md":
             text = page(path.read_text(encoding="utf-8"), path)
-            if path.parent == ROOT:
-                text = text.replace("# wavenetlike", "# Install and use", 1)
-            elif path.name == "README.md":
+            if path.name == "README.md":
                 text += CONTENTS
             (folder / where).write_text(text, encoding="utf-8")
         elif path.parent == NOTEBOOKS:

@@ -118,11 +118,14 @@ def errors(page: Page) -> list[str]:
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
 
-def serious_violations(page: Page) -> list[tuple[str, list[str]]]:
-    """What axe-core finds in the outputs of the notebook that is shown: rules, and the elements that break them."""
+OUTPUTS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell-outputArea .jp-OutputArea-output"
+"""Of the notebook that is shown."""
+
+
+def serious_violations(page: Page, within: str = OUTPUTS) -> list[tuple[str, list[str]]]:
+    """What axe-core finds in a part of a page: rules, and the elements that break them."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    outputs = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell-outputArea .jp-OutputArea-output"
-    found = page.evaluate("outputs => axe.run({ include: [[outputs]] })", outputs)
+    found = page.evaluate("within => axe.run({ include: [[within]] })", within)
     assert found["passes"]
     return [
         (violation["id"], [node["html"][:200] for node in violation["nodes"]])
