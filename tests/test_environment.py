@@ -249,6 +249,7 @@ def test_too_little_memory(monkeypatch):
 def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
     monkeypatch.setenv("WAVENETLIKE_CACHE", str(tmp_path / "some" / "cache"))
     assert entry("cache folder").ok
+    assert str(tmp_path) not in entry("cache folder").found
     assert list(tmp_path.iterdir()) == [], "the folder was made"
     (tmp_path / "some").write_text("a file")
     wrong("cache folder", str(tmp_path / "some" / "cache"), "WAVENETLIKE_CACHE")
