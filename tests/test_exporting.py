@@ -110,6 +110,18 @@ def test_weights_are_plain_tensors_beside_a_config(capsys):
     assert torch.equal(again(codes, condition=condition), model(codes, condition=condition))
 
 
+def test_weight_norm_is_folded_into_plain_weights(capsys):
+    config = WaveNetConfig(**SMALL, weight_norm=True)
+    model = built(config)
+    save(model, "normed.safetensors")
+    told(capsys, "--model", "normed.safetensors", "--to", "weights")
+    assert WaveNetConfig.from_json(Path("normed/config.json").read_text()) == WaveNetConfig(**SMALL)
+    plain = WaveNet(WaveNetConfig(**SMALL))
+    plain.load_state_dict(load_file("normed/model.safetensors"))
+    codes = random_codes(8, 2, 40)
+    torch.testing.assert_close(plain(codes), model(codes), rtol=0, atol=1e-5)
+
+
 def test_a_trained_model_of_the_package_is_named(capsys):
     found = told(capsys, "--preset", "words", "--to", "weights", "--output", "mine")
     assert found["config"]["receptive_field"] == pretrained("words").receptive_field

@@ -15,7 +15,7 @@ from wavenetlike.cli.output import as_json, check_new, check_target, say
 from wavenetlike.cli.sources import trained_model
 from wavenetlike.condition import Condition, ConditionConfig
 from wavenetlike.files import durably
-from wavenetlike.models import WaveNet
+from wavenetlike.models import WaveNet, folded
 
 CLOSE = 1e-4
 """How far a program's outputs may be from the model's, as a part of the largest of them: more than rounding is a fault."""
@@ -30,7 +30,7 @@ def export_command(options: argparse.Namespace) -> int:
     name = options.preset or "toy" if options.model is None else Path(options.model).stem
     path = Path(options.output or (name + ".pt2" if options.to == "program" else name))
     _check_targets(options, path)
-    model = trained_model(options).eval()
+    model = folded(trained_model(options).eval())
     written = _write_weights(model, path) if options.to == "weights" else _write_program(model, path)
     told = {
         "to": options.to,
