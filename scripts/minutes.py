@@ -23,6 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
+from jupyter_client.provisioning import LocalProvisioner
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
@@ -147,7 +148,11 @@ def run(path: Path) -> tuple[NotebookNode, list[float], int]:
     client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(path.parent)}})
     seconds = []
     with client.setup_kernel():
-        peak = Peak(client.km.provisioner.pid)
+        assert client.km is not None
+        provisioner = client.km.provisioner
+        assert isinstance(provisioner, LocalProvisioner)
+        assert provisioner.pid is not None
+        peak = Peak(provisioner.pid)
         peak.start()
         for i, cell in enumerate(notebook.cells):
             begin = time.perf_counter()
