@@ -193,13 +193,21 @@ def is_left_out(app: Sphinx, what: str, name: str, obj: object, skip: bool, opti
     return None
 
 
-def with_levels(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], document: nodes.document | None
-) -> None:
-    """Captions in the list of pages are headings, which have to say of what level."""
+LINES = re.compile(r"<dl>\s*((?:<dd><em class=\"sig-param.*?</dd>\s*)+)</dl>", re.DOTALL)
+
+
+def readable(app: Sphinx, page: str, template: str, context: dict[str, Any], document: nodes.document | None) -> None:
+    """What a screen reader stumbles over: captions without a level, and parameters, a line each, as definitions of nothing."""
     for name in ("furo_navigation_tree", "toctree"):
         if isinstance(context.get(name), str):
             context[name] = context[name].replace('role="heading"', 'role="heading" aria-level="2"')
+    if "body" in context:
+        context["body"] = LINES.sub(
+            lambda lines: (
+                f'<span class="sig-lines">{lines[1].replace("<dd>", "<span>").replace("</dd>", "</span>")}</span>'
+            ),
+            context["body"],
+        )
 
 
 def setup(app: Sphinx) -> None:
@@ -207,5 +215,5 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", ready, priority=400)
     app.connect("autodoc-process-docstring", with_colons, priority=600)
     app.connect("autodoc-skip-member", is_left_out)
-    app.connect("html-page-context", with_levels, priority=900)
+    app.connect("html-page-context", readable, priority=900)
     app.add_post_transform(Named)

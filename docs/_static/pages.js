@@ -15,8 +15,26 @@ function reach() {
   }
 }
 
+// From a disk no page may fetch another, to show a piece of it below what was found.
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS === "object") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
 addEventListener("load", async () => {
   await window.MathJax?.startup?.promise;
   reach();
   addEventListener("resize", reach);
+});
+
+// Explorers ask of the page, by JupyterLab's name for it, whether it is light.
+const darkness = matchMedia("(prefers-color-scheme: dark)");
+
+function tellTheme() {
+  const chosen = document.body.dataset.theme;
+  const isDark = chosen === "dark" || (chosen !== "light" && darkness.matches);
+  document.documentElement.dataset.jpThemeLight = String(!isDark);
+}
+
+addEventListener("DOMContentLoaded", () => {
+  tellTheme();
+  darkness.addEventListener("change", tellTheme);
+  new MutationObserver(tellTheme).observe(document.body, { attributeFilter: ["data-theme"] });
 });
