@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
