@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
 import json
 import os
 import re
@@ -271,6 +272,21 @@ def build(output: Path) -> None:
             str(output),
         ]
         subprocess.run(command, check=True)
+
+
+def built() -> Path:
+    """The folder of pages made of the files as they are now; nothing is built where that has been done, as tests ask more than once."""
+    made_of = [Path(__file__), *DOCS.rglob("*"), *NOTEBOOKS.rglob("*"), *PACKAGE.rglob("*")]
+    state = hashlib.sha256()
+    for path in sorted(made_of):
+        if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts):
+            state.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    output = ROOT / "build" / f"docs-{state.hexdigest()[:16]}"
+    if not output.exists():
+        partial = output.with_suffix(".partial")
+        build(partial)
+        partial.rename(output)
+    return output
 
 
 def main() -> None:

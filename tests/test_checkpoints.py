@@ -621,9 +621,10 @@ def test_checkpoints_of_another_model_are_refused(folder, field):
         "head": "logistics",
         "condition": ConditionConfig(frame_channels=2, hop=50),
         "context": ContextConfig(rate=2, n_layers=1),
+        "embedding": "one-hot",
     }
     ours = getattr(CONFIG, field)
-    theirs = others[field] if field in others else ours + 1
+    theirs = others[field] if field in others else not ours if isinstance(ours, bool) else ours + 1
     other = built(dataclasses.replace(CONFIG, **{field: theirs}))
     refused_and_kept(folder, lambda _: go(every(3, folder), model=other), f"{field}={ours!r} and not ")
 

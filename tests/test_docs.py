@@ -58,11 +58,9 @@ class Parsed(HTMLParser):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site() -> Path:
     """All pages, built as `make docs` does; a warning ends that."""
-    folder = tmp_path_factory.mktemp("documentation") / "docs"
-    documentation.build(folder)
-    return folder
+    return documentation.built()
 
 
 @pytest.fixture(scope="session")

@@ -427,15 +427,14 @@ def test_three_lines_of_the_readme_run_as_written(snippet, monkeypatch, no_netwo
     assert names["model"](codes).isfinite().all()
 
 
-def test_after_a_minute_of_steps_the_toy_beats_repeating_for_people_it_never_heard(real_folder):
+def test_in_half_a_minute_of_steps_the_toy_beats_repeating_for_people_it_never_heard(real_folder):
     clips = Clips(real_folder)
     training, unseen = hold_out([clips[i] for i in range(0, len(clips), 3)])
     torch.manual_seed(0)
     model = build_wavenet_toy()
-    # As in notebook 3; on two quiet cores it is less than a minute.
-    train.train(model, training, steps=600, learning_rate=1e-2, progress=False)
-    for dataset, most in ((training, 0.85), (unseen, 0.95)):
+    train.train(model, training, steps=350, learning_rate=1e-2, progress=False)
+    for dataset in (training, unseen):
         _, previous, bigram, toy = evaluate(model, dataset)
         assert toy.name == "this model"
         assert toy.accuracy > previous.accuracy
-        assert toy.bits < most * bigram.bits
+        assert toy.bits < 0.9 * bigram.bits

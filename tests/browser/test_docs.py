@@ -30,10 +30,8 @@ WITH_FORMULAS = ["teaching/formulas", "notebooks/03_toy_wavenet", "mathematics"]
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("documentation") / "docs"
-    documentation.build(folder)
-    return folder
+def site() -> Path:
+    return documentation.built()
 
 
 @pytest.fixture
