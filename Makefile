@@ -7,6 +7,7 @@
 # make exercises   makes the student versions of the exercises anew, of the solved ones
 # make handouts   makes slides of the notebooks and a sheet of formulas, to open without a network, in build/handouts
 # make docs   makes the documentation, to open without a network, in build/docs
+# make choices   trains thirty variants of a small model, and writes what each choice does into docs/architecture.md; half an hour of one core
 # make minutes   runs the notebooks once and writes how long each section takes; when nothing else runs
 # make bench-data   measures how fast training examples come, and in how much memory; 2 GB of disk, some two minutes
 # make bench-train   measures a training step, beside a textbook's, and in two processes; some six minutes
@@ -21,7 +22,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Only in a container is one root, and there JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: lab dash test test-browser test-tpu notebooks exercises handouts docs minutes bench-data bench-train bench-generate bench-others bench-widgets bench-classroom
+.PHONY: lab dash test test-browser test-tpu notebooks exercises handouts docs choices minutes bench-data bench-train bench-generate bench-others bench-widgets bench-classroom
 
 lab: .venv/lab
 	$(BIN)/jupyter lab notebooks $(AS_ROOT)
@@ -53,6 +54,9 @@ handouts: .venv/handouts
 
 docs: .venv/docs
 	$(BIN)/python scripts/documentation.py
+
+choices: .venv/test
+	$(BIN)/python scripts/choices.py
 
 minutes: .venv/test
 	$(BIN)/python scripts/minutes.py
