@@ -34,8 +34,8 @@ test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests --ignore=tests/browser --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval notebooks --ignore=notebooks/exercises/release --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest tests --ignore=tests/browser --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 25
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval notebooks --ignore=notebooks/exercises/release --ignore=notebooks/dashboards --numprocesses 2 --dist loadfile
 
 test-browser: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser --numprocesses 3 --dist loadgroup --durations 15

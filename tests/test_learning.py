@@ -610,13 +610,8 @@ def test_afterwards_the_model_computes_as_before(monkeypatch, options, fails):
 @pytest.mark.filterwarnings("ignore")
 def test_compiled_it_learns_the_same():
     config = WaveNetConfig(levels=5, n_blocks=1, n_layers=2, residual_channels=4, gate_channels=4, skip_channels=8)
-    # Windows of several lengths, one with silence before it.
-    options = {
-        "steps": 8,
-        "window": 50,
-        "batch_size": 2,
-        "dataset": [CLIPS[0][:, :120], NOISE[0][:, :20], NOISE[0][:, :3]],
-    }
+    # Windows of two lengths, one with silence before it.
+    options = {"steps": 8, "window": 50, "batch_size": 2, "dataset": [CLIPS[0][:, :120], NOISE[0][:, :3]]}
     plain, compiled = built(config), built(config)
     first = go(plain, **options)
     try:

@@ -20,11 +20,9 @@ PHONE, DESK = {"width": 390, "height": 844}, {"width": 1300, "height": 1000}
 PAGES = [
     "index",
     "notebooks/02_receptive_field_and_gamma",
-    "notebooks/06_choosing_a_model",
     "api/wavenetlike.layers",
     "teaching/formulas",
     "mathematics",
-    "library",
 ]
 WITH_FORMULAS = ["teaching/formulas", "notebooks/03_toy_wavenet", "mathematics"]
 
