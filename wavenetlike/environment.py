@@ -24,7 +24,7 @@ from wavenetlike.tables import table_html, table_lines
 
 COLUMNS = ["", "what", "found", "to do"]
 NEEDED_MEMORY = 1.3e9
-"""Bytes: notebook 3 takes 1.28 GB at its peak, see docs/teaching/minutes.md."""
+"""Bytes: notebook 3 takes 1.28 GB at its peak, see docs/measured.md."""
 NEEDED_DISK = 0.1e9
 """Bytes for compiled code and a few clips; Speech Commands, for those who want it whole, takes 5.7 GB."""
 EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
