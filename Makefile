@@ -34,11 +34,11 @@ test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests --ignore=tests/browser --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 25
+	$(BIN)/python -m pytest tests --ignore=tests/browser --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval notebooks --ignore=notebooks/exercises/release --ignore=notebooks/dashboards --numprocesses 2 --dist loadfile
 
 test-browser: .venv/test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser --numprocesses 3 --dist loadgroup --durations 15
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser --numprocesses 2 --dist loadgroup --durations 15
 
 test-tpu: .venv-tpu/ready
 	PYTHONPATH=. .venv-tpu/bin/python -m pytest --override-ini addopts=-ra tests/test_devices.py -k xla
