@@ -108,7 +108,7 @@ def test_links_to_elsewhere_are_whole_and_those_to_this_repository_exist(pages: 
     assert here
     for link in here:
         of_files = re.fullmatch(r"/(?:blob|tree)/HEAD/([^#?]+)(?:#.*)?", link)
-        assert of_files or re.match(r"/actions/|/issues|\.git$|/?$", link), link
+        assert of_files or re.match(r"/actions/|/issues|/releases$|\.git$|/?$", link), link
         assert not of_files or (ROOT / unquote(of_files[1])).exists(), link
 
 
