@@ -29,9 +29,7 @@ IDLE = "jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status ==
 @contextlib.contextmanager
 def jupyterlab(folder: Path, home: Path) -> Iterator[str]:
     """A server on the notebooks in ``folder`` that keeps all that is its own in ``home``; gives its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     names = ["JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "WAVENETLIKE_CACHE"]
     settings = home / "settings"
     settings.mkdir(parents=True)
@@ -45,7 +43,7 @@ def jupyterlab(folder: Path, home: Path) -> Iterator[str]:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(address)
+        wait_for(f"{address}/api?token={TOKEN}")
         yield address
     finally:
         server.terminate()
@@ -56,15 +54,22 @@ def jupyterlab(folder: Path, home: Path) -> Iterator[str]:
             server.wait()
 
 
-def _wait_for(address: str) -> None:
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(address: str) -> None:
+    """Until a server answers."""
     for _ in range(120):
         try:
-            urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=5)
+            urllib.request.urlopen(address, timeout=5)
         except OSError:
             time.sleep(0.5)
         else:
             return
-    raise TimeoutError(f"no JupyterLab answers at {address}")
+    raise TimeoutError(f"nobody answers at {address}")
 
 
 @contextlib.contextmanager

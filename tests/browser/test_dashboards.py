@@ -6,14 +6,12 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab import free_port, wait_for
 from playwright.sync_api import Page
 
 from conftest import SCREENSHOTS
@@ -27,9 +25,7 @@ DASHBOARDS = sorted((ROOT / "notebooks" / "dashboards").glob("*.ipynb"))
 @pytest.fixture(scope="module")
 def dash() -> Iterator[str]:
     """The address of what `make dash` starts."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     recipe = subprocess.run(["make", "--dry-run", "dash"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     command = next(line for line in recipe.splitlines() if "voila" in line and "pip" not in line)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -37,20 +33,11 @@ def dash() -> Iterator[str]:
         ["sh", "-c", f"{command} --no-browser --port={port}"], cwd=ROOT, env=environment, start_new_session=True
     ) as server:
         try:
-            yield _answering(f"http://localhost:{port}/")
+            address = f"http://localhost:{port}/"
+            wait_for(address)
+            yield address
         finally:
             os.killpg(server.pid, signal.SIGTERM)
-
-
-def _answering(address: str) -> str:
-    for _ in range(240):
-        try:
-            urllib.request.urlopen(address, timeout=5)
-        except OSError:
-            time.sleep(0.5)
-        else:
-            return address
-    raise TimeoutError(f"nobody answers at {address}")
 
 
 def test_every_explorer_has_one() -> None:

@@ -102,8 +102,10 @@ def _heard(options: argparse.Namespace, config: ConditionConfig | None) -> list[
         return []
     if options.like:
         return [_recording(name, options.sample_rate) for name in options.like]
-    clips = bundled_clips()
-    spoken = {word: waveform for waveform, _, word, _ in map(clips.__getitem__, reversed(range(len(clips))))}
+    clips, spoken = bundled_clips(), dict[str, Tensor]()
+    for i in range(len(clips)):
+        waveform, _, word, _ = clips[i]
+        spoken.setdefault(word, waveform)
     if not options.word or not set(options.word) <= set(spoken):
         raise ValueError(
             "This model is told frames, and there is no recording to take them from; pass one by --like FILE."

@@ -101,9 +101,7 @@ def column(
         conv: CausalConv1d = layer.gated.conv  # type: ignore[union-attr, assignment]
         sums = F.conv1d(look_back(i, conv, x), conv.weight, conv.bias)
         filter, *gates = (sums if bias is None else sums + bias).split(model.config.gate_channels, dim=1)
-        gated.append(torch.tanh(filter))
-        for gate in gates:
-            gated[-1] = gated[-1] * torch.sigmoid(gate)
+        gated.append(torch.tanh(filter) * torch.sigmoid(gates[0]) if gates else torch.tanh(filter))
         x = layer.onward(x, gated[-1])  # type: ignore[operator]
     return model.skip_head(gated)[..., 0]
 
